@@ -1,0 +1,1 @@
+# Part of the one makefile: see Makefile.am.
