@@ -1,1 +1,2 @@
 # Part of the one makefile: see Makefile.am.
+noinst_HEADERS += %D%/sockaddr.h

@@ -1,1 +1,3 @@
 # Part of the one makefile: see Makefile.am.
+noinst_LTLIBRARIES += %D%/libio.la
+%C%_libio_la_SOURCES = %D%/clock.c %D%/clock.h %D%/udp.h
