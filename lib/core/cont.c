@@ -84,7 +84,8 @@ int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const str
 /* The step whose low 16 bits are given and that is nearest to the present one. */
 static uint32_t whole_step(uint32_t now, uint16_t low)
 {
-    return now + (uint32_t)(int16_t)(uint16_t)(low - (uint16_t)now);
+    int16_t ahead = (int16_t)(uint16_t)(low - (uint16_t)now);
+    return (uint32_t)((int64_t)now + ahead);
 }
 
 int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len, struct trk_law *law,
