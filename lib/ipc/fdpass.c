@@ -1,0 +1,88 @@
+/* Bytes with descriptors: see fdpass.h. */
+#include <config.h>
+
+#include "ipc/fdpass.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+ssize_t trk_fdpass_send(int sock, const void *data, size_t len, int fd, int flags)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    union { /* sendmsg only reads, but struct iovec is not const */
+        const void *in;
+        void *out;
+    } base = {.in = data};
+    struct iovec iov = {.iov_base = base.out, .iov_len = len};
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd >= 0) {
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = sizeof control.bytes;
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof fd);
+    }
+    ssize_t n;
+    do {
+        n = sendmsg(sock, &msg, flags | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* Keep the first descriptor of one control message, close the rest. */
+static void take_fds(struct cmsghdr *cmsg, int *fd)
+{
+    size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        int got;
+        memcpy(&got, CMSG_DATA(cmsg) + i * sizeof got, sizeof got);
+        if (*fd < 0) {
+            *fd = got;
+        } else {
+            close(got);
+        }
+    }
+}
+
+ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+    } control;
+    struct iovec iov = {.iov_base = data, .iov_len = len};
+    struct msghdr msg;
+    ssize_t n;
+    *fd = -1;
+    do {
+        memset(&msg, 0, sizeof msg);
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = sizeof control.bytes;
+        n = recvmsg(sock, &msg, flags | MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return -errno;
+    }
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+            take_fds(c, fd);
+        }
+    }
+    if ((msg.msg_flags & MSG_CTRUNC) != 0) {
+        if (*fd >= 0) {
+            close(*fd);
+            *fd = -1;
+        }
+        return -EPROTO;
+    }
+    return n;
+}
