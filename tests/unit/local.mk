@@ -12,3 +12,17 @@ TESTS += %D%/test_ipc
 %C%_test_ipc_SOURCES = %D%/test_ipc.c
 %C%_test_ipc_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_ipc_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
+
+# test_crypto
+check_PROGRAMS += %D%/test_crypto
+TESTS += %D%/test_crypto
+%C%_test_crypto_SOURCES = %D%/test_crypto.c
+%C%_test_crypto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
+%C%_test_crypto_LDADD = lib/crypto/libcrypto.la $(CHECK_LIBS) $(CRYPTO_LIBS)
+
+# test_keyring
+check_PROGRAMS += %D%/test_keyring
+TESTS += %D%/test_keyring
+%C%_test_keyring_SOURCES = %D%/test_keyring.c
+%C%_test_keyring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_keyring_LDADD = lib/crypto/libcrypto.la $(CHECK_LIBS)
