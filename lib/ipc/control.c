@@ -149,8 +149,9 @@ static void pass_body(struct pass *p, struct trk_ctl_msg *msg)
         pass_u32(p, &msg->u.hello_reply.error_no);
         pass_u32(p, &msg->u.hello_reply.pid);
         pass_u64(p, &msg->u.hello_reply.netns_cookie);
+        pass_u32(p, &msg->u.hello_reply.uid);
         pass_u16(p, &msg->u.hello_reply.udp_port);
-        pass_reserved(p, 6);
+        pass_reserved(p, 2);
         break;
     case TRK_CTL_ACK:
         pass_u32(p, &msg->u.ack.error_no);

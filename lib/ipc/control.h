@@ -82,6 +82,8 @@ struct trk_ctl_hello_reply {
     uint32_t pid;          /* the daemon's */
     uint64_t netns_cookie; /* SO_NETNS_COOKIE of the daemon; 0 = unknown. The shim uses no daemon of
                               another network namespace: connections would leave from there */
+    uint32_t uid;          /* whose connections into listeners are the daemon's; under socket
+                              activation SO_PEERCRED would say root */
     uint16_t udp_port;     /* server port, 0 = none */
 };
 
