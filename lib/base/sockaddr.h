@@ -7,6 +7,8 @@
 #ifndef TRK_BASE_SOCKADDR_H
 #define TRK_BASE_SOCKADDR_H
 
+#include "base/addr.h"
+
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -85,6 +87,24 @@ static inline union trk_sockaddr trk_sockaddr_unmapped(const union trk_sockaddr 
     union trk_sockaddr v4 = {.in = {.sin_family = AF_INET, .sin_port = a->in6.sin6_port}};
     memcpy(&v4.in.sin_addr, &a->in6.sin6_addr.s6_addr[12], 4);
     return v4;
+}
+
+/* The engine's form of a; all zero for AF_UNSPEC. Loses the scope of link-local IPv6. */
+static inline struct trk_addr trk_sockaddr_to_addr(const union trk_sockaddr *a)
+{
+    union trk_sockaddr m = trk_sockaddr_mapped(a);
+    struct trk_addr out = {.port = trk_sockaddr_port(a)};
+    if (m.sa.sa_family == AF_INET6)
+        memcpy(out.ip, &m.in6.sin6_addr, sizeof out.ip);
+    return out;
+}
+
+/* The inverse, for sending: AF_INET for v4-mapped addresses. */
+static inline union trk_sockaddr trk_sockaddr_from_addr(const struct trk_addr *a)
+{
+    union trk_sockaddr s = {.in6 = {.sin6_family = AF_INET6, .sin6_port = htons(a->port)}};
+    memcpy(&s.in6.sin6_addr, a->ip, sizeof a->ip);
+    return trk_sockaddr_unmapped(&s);
 }
 
 #endif

@@ -1,3 +1,5 @@
+#include <config.h>
+
 #include "io/clock.h"
 
 #include <time.h>

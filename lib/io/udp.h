@@ -29,15 +29,13 @@
 
 enum {
     TRK_UDP_TRAIN_MAX_BYTES = 65507, /* IPv4: 65535 - 20 - 8; the kernel refuses more in one call */
-    TRK_UDP_TRAIN_MAX_PKTS =
-        128, /* UDP_MAX_SEGMENTS since Linux 6.9 (64 before: found and remembered) */
-    TRK_UDP_BUFFER_BYTES = 8 << 20, /* per direction: 64 trains in flight are 4 MiB, and half of a
-                                       buffer is bookkeeping */
+    TRK_UDP_TRAIN_MAX_PKTS = 128, /* UDP_MAX_SEGMENTS; 64 before Linux 6.9: found out, remembered */
+    TRK_UDP_BUFFER_BYTES = 8 << 20, /* 64 trains in flight are 4 MiB, half of it is bookkeeping */
 };
 
 enum trk_udp_flags {
-    TRK_UDP_V4 =
-        1u << 0, /* IPv4 only. Neither V4 nor V6: dual-stack, or IPv4 where the host has no IPv6 */
+    /* Neither V4 nor V6: dual-stack, or IPv4 where the host has no IPv6. */
+    TRK_UDP_V4 = 1u << 0,        /* IPv4 only */
     TRK_UDP_V6 = 1u << 1,        /* IPv6 only */
     TRK_UDP_NO_GSO = 1u << 2,    /* one datagram per message, as on a kernel without UDP_SEGMENT */
     TRK_UDP_NO_GRO = 1u << 3,    /* no coalescing on receipt */
@@ -48,17 +46,16 @@ struct trk_udp_options {
     uint16_t port;            /* local port, host order; 0: ephemeral */
     unsigned flags;           /* enum trk_udp_flags */
     union trk_sockaddr local; /* AF_UNSPEC: any address. Its port is ignored */
-    union trk_sockaddr
-        remote;          /* AF_UNSPEC: unconnected. Else the only peer (decides the family too) */
-    size_t buffer_bytes; /* 0: TRK_UDP_BUFFER_BYTES */
+    /* AF_UNSPEC: unconnected. Else the only peer; it decides the family too. */
+    union trk_sockaddr remote;
+    size_t buffer_bytes; /* each way; 0: TRK_UDP_BUFFER_BYTES */
 };
 
 /* The two ends of a packet, as seen from this host. */
 struct trk_udp_path {
     union trk_sockaddr remote; /* the peer */
-    union trk_sockaddr
-        local; /* our address. Sending: AF_UNSPEC lets the kernel choose; its port is ignored */
-    unsigned ifindex; /* where it came in; used on sending for link-local IPv6 only. 0: unknown */
+    union trk_sockaddr local;  /* us. Sending: AF_UNSPEC lets the kernel choose; port ignored */
+    unsigned ifindex;          /* where it came in; sending: for link-local IPv6. 0: unknown */
 };
 
 /* Counters, since the socket was opened. */
@@ -121,15 +118,15 @@ const struct trk_udp_stats *trk_udp_stats(const struct trk_udp *u);
 
 /* ---- receiving ---- */
 
-/* One received train: datagrams at data, data + segment, ...; each segment bytes long but the last.
+/*
+ * One received train: datagrams at data, data + segment_bytes, ...; the last may be shorter. data
+ * lies in the receive ring: it may be changed in place, and is valid during the callback only.
  */
 struct trk_udp_train {
-    uint8_t
-        *data; /* in the receive ring: may be changed in place, valid during the callback only */
+    uint8_t *data;
     size_t len_bytes;     /* of all datagrams together; 0 for an empty datagram */
     size_t segment_bytes; /* == len_bytes where there is one datagram */
-    uint8_t
-        ecn; /* the two ECN bits, the same for the whole train: 0 none, 1 ECT(1), 2 ECT(0), 3 CE */
+    uint8_t ecn;          /* the ECN bits of every datagram: 0 none, 1 ECT(1), 2 ECT(0), 3 CE */
     struct trk_udp_path path;
 };
 
@@ -146,11 +143,11 @@ enum trk_udp_error_kind {
 struct trk_udp_error {
     enum trk_udp_error_kind kind;
     int err;                   /* the errno value that the kernel gives for it */
-    union trk_sockaddr remote; /* where the packet went */
+    union trk_sockaddr remote; /* where the packet went; port 0 if not known */
     union trk_sockaddr by;     /* who says so (a router); AF_UNSPEC if unknown */
     unsigned mtu_bytes;        /* TOO_BIG: the IP packet size that would pass; 0 if not said */
-    const uint8_t *payload; /* start of the packet's UDP payload as quoted, during the callback; may
-                               be empty */
+    /* The start of the packet's UDP payload as quoted, valid during the callback; may be empty. */
+    const uint8_t *payload;
     size_t payload_len_bytes;
 };
 
@@ -178,8 +175,10 @@ int trk_udp_recv_batch(struct trk_udp *u, struct trk_udp_rx *rx, trk_udp_recv_fn
 
 /* ---- sending ---- */
 
-/* A message that the kernel refused (never for -EAGAIN or -ENOBUFS, which are ordinary loss): err >
- * 0 is errno. */
+/*
+ * A message that the kernel refused: err > 0 is errno, EMSGSIZE for a datagram above the device's
+ * MTU. Never for EAGAIN and ENOBUFS, which are ordinary loss. Of a train, some may have been sent.
+ */
 typedef void trk_udp_refused_fn(void *arg, const struct trk_udp_path *path, uint64_t tag, int err);
 
 enum {
@@ -205,16 +204,15 @@ void trk_udp_tx_free(struct trk_udp_tx *tx);
  */
 uint8_t *trk_udp_tx_reserve(struct trk_udp_tx *tx, size_t max_bytes);
 
-/* Keeps the first n_bytes of what reserve gave, as headers that iovecs given to trk_udp_tx_add
- * point into. */
+/* Keeps the first n_bytes of what reserve gave: headers that iovecs of trk_udp_tx_add point into.
+ */
 void trk_udp_tx_keep(struct trk_udp_tx *tx, size_t n_bytes);
 
 /*
  * Queues the first len_bytes of what reserve gave as one message: datagrams of segment_bytes each,
  * the last may be shorter. path->remote is ignored on a connected socket. tag comes back in
- * refused. Returns 0; -ENOBUFS when the batch is full (flush and call again, the reserved memory is
- * still there unless the flush kept messages); -EMSGSIZE above TRK_UDP_TRAIN_MAX_BYTES or
- * TRK_UDP_TRAIN_MAX_PKTS; -EINVAL for segment_bytes 0.
+ * refused. Returns 0; -ENOBUFS when the batch is full (cannot be after a reserve that gave memory);
+ * -EMSGSIZE above TRK_UDP_TRAIN_MAX_BYTES or TRK_UDP_TRAIN_MAX_PKTS; -EINVAL for a zero length.
  */
 int trk_udp_tx_commit(struct trk_udp_tx *tx, size_t len_bytes, size_t segment_bytes,
                       const struct trk_udp_path *path, uint64_t tag)
@@ -234,7 +232,11 @@ int trk_udp_tx_add(struct trk_udp_tx *tx, const struct iovec *iov, unsigned n, s
  * Sends all that is queued. Returns 0 when nothing is left, 1 when the socket's buffer is full: the
  * rest is kept (at most TRK_UDP_TX_MSGS_MAX messages and TRK_UDP_TX_ARENA_BYTES; what is more is
  * dropped and counted, as a router would): wait until the socket is writable and flush again.
- * -errno only for errors of the socket itself (-EBADF).
+ * -errno only for errors of the socket itself (-EBADF). Memory from reserve is no longer valid.
+ *
+ * A train that the kernel will not cut (EIO: no checksum offload on the route, or IPsec; EINVAL: no
+ * GSO, or too many datagrams) goes out in shorter ones, at last singly, and the socket remembers
+ * it.
  */
 int trk_udp_tx_flush(struct trk_udp_tx *tx) __attribute__((warn_unused_result));
 

@@ -26,3 +26,10 @@ TESTS += %D%/test_keyring
 %C%_test_keyring_SOURCES = %D%/test_keyring.c
 %C%_test_keyring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_keyring_LDADD = lib/crypto/libcrypto.la $(CHECK_LIBS)
+
+# test_udp
+check_PROGRAMS += %D%/test_udp
+TESTS += %D%/test_udp
+%C%_test_udp_SOURCES = %D%/test_udp.c
+%C%_test_udp_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_udp_LDADD = lib/io/libio.la $(CHECK_LIBS)

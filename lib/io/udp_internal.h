@@ -1,0 +1,25 @@
+/* udp_internal.h: what the files of udp.h share. Not for other modules. */
+#ifndef TRK_IO_UDP_INTERNAL_H
+#define TRK_IO_UDP_INTERNAL_H
+
+#include <config.h>
+
+#include "io/udp.h"
+
+struct trk_udp {
+    int fd;
+    int family;         /* of the socket: AF_INET6 also when dual */
+    bool dual;          /* an AF_INET6 socket that carries IPv4 too */
+    bool connected;     /* sends take no name */
+    bool gro;           /* the kernel joins datagrams */
+    bool error_waiting; /* a send met an ICMP error: the queue is worth a look */
+    unsigned max_segs;  /* datagrams that the kernel takes in one message; 1: no GSO */
+    uint32_t rxq_ovfl;  /* last value of the kernel's 32-bit drop counter */
+    union trk_sockaddr local;
+    struct trk_udp_stats stats;
+};
+
+/* UDP_MAX_SEGMENTS of kernels before 6.9: tried before GSO is given up. */
+enum { TRK_UDP_OLD_TRAIN_PKTS = 64 };
+
+#endif
