@@ -6,3 +6,5 @@ noinst_LTLIBRARIES += %D%/liblink.la
 noinst_PROGRAMS += %D%/linkemu
 %C%_linkemu_SOURCES = %D%/linkemu.c
 %C%_linkemu_LDADD = %D%/liblink.la
+
+EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers

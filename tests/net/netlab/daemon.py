@@ -1,0 +1,87 @@
+"""trickled in a namespace: what it is started with, and what is asked of it."""
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Dict, Optional
+
+from .errors import wait_until
+from .paths import STAGE
+from .program import Program
+from .space import Namespace
+
+PORT = 842
+
+
+def stage() -> Path:
+    """The installed tree; ASAN_STAGE names another one, built with AddressSanitizer."""
+    return Path(os.environ.get("ASAN_STAGE") or STAGE)
+
+
+def asan_runtime() -> str:
+    """The sanitizer's library, which has to be loaded before ours."""
+    done = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def shim_environment(socket: Path) -> Dict[str, str]:
+    """What puts a program under the shim, talking to the daemon at socket."""
+    preload = str(stage() / "lib/libtrickles.so")
+    environment = {"TRICKLES_SOCKET": str(socket)}
+    if os.environ.get("ASAN_STAGE"):
+        preload = asan_runtime() + ":" + preload
+        environment["ASAN_OPTIONS"] = "detect_leaks=0"  # the programs' own leaks are not ours
+    return {**environment, "LD_PRELOAD": preload}
+
+
+def make_secret(path: Path) -> None:
+    """A new cluster secret, which both hosts share."""
+    subprocess.run([str(stage() / "bin/trickles"), "keygen", str(path)], check=True, stdout=subprocess.DEVNULL)
+
+
+class Daemon:
+    """One trickled. It can be killed and started again on the same socket."""
+
+    def __init__(self, space: Namespace, folder: Path, log: Path, secret: Path, settings: Dict[str, str]) -> None:
+        """folder holds its socket and configuration; settings are lines of trickled.conf."""
+        self.space, self.log, self.secret = space, log, secret
+        self.socket, self.config = folder / f"{log.name}.sock", folder / f"{log.name}.conf"
+        self.settings, self.starts = dict(settings), 0
+        self.program: Optional[Program] = None
+        self.expected_dead = False
+
+    @property
+    def pcap(self) -> Path:
+        """Where it writes its capture, if asked to."""
+        return self.log.with_suffix(".pcap")
+
+    def start(self) -> None:
+        """Starts it and waits until it takes programs."""
+        self.config.write_text("".join(f"{k} = {v}\n" for k, v in self.settings.items()))
+        self.starts += 1
+        command = self.space.command(
+            str(stage() / "sbin/trickled"), "--foreground", "--socket", str(self.socket), "--config",
+            str(self.config), "--secret", str(self.secret), "--port", str(PORT))
+        name = self.log if self.starts == 1 else self.log.with_name(f"{self.log.name}-{self.starts}")
+        self.program = Program(command, name)
+        self.expected_dead = False
+        wait_until(self._ready, f"{name.name} is ready", 10)
+
+    def _ready(self) -> bool:
+        if not self.program.running():
+            self.program.succeed(1)
+        inodes = Path(f"/proc/{self.program.pid}/net/unix").read_text()
+        return str(self.socket) in inodes
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.expected_dead = True
+        self.program.kill()
+
+    def check_alive(self) -> None:
+        """Fails if it has died on its own, or a sanitizer has spoken."""
+        if self.program is None:
+            return
+        if not self.expected_dead and not self.program.running():
+            self.program.succeed(1)
+        assert "Sanitizer" not in self.program.stderr(), self.program.logs()

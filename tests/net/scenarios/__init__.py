@@ -1,0 +1,1 @@
+"""The scenarios; each file holds one subject."""
