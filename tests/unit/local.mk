@@ -33,3 +33,10 @@ TESTS += %D%/test_udp
 %C%_test_udp_SOURCES = %D%/test_udp.c
 %C%_test_udp_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_udp_LDADD = lib/io/libio.la $(CHECK_LIBS)
+
+# test_pcap
+check_PROGRAMS += %D%/test_pcap
+TESTS += %D%/test_pcap
+%C%_test_pcap_SOURCES = %D%/test_pcap.c
+%C%_test_pcap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PCAP_CFLAGS)
+%C%_test_pcap_LDADD = lib/trace/libtrace.la $(CHECK_LIBS) $(PCAP_LIBS)
