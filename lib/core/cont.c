@@ -72,10 +72,10 @@ int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const str
     trk_wr_u16(&w, s->client_port);
     trk_wr_u16(&w, s->service_port);
     trk_wr_u32(&w, s->nonce_step);
+    trk_wr_u32(&w, s->open_step);
     trk_wr_u64(&w, s->opened_us);
     trk_wr_u32(&w, s->ssthresh_prev_q);
-    trk_wr_zero(&w, trk_wr_left(&w)); /* room for the flags of later versions */
-    TRK_ASSERT(trk_wr_ok(&clear) && trk_wr_ok(&w));
+    TRK_ASSERT(trk_wr_ok(&clear) && trk_wr_ok(&w) && trk_wr_left(&w) == 0);
     int rc = ops->seal(ops->ctx, TRK_KEY_TRANSPORT, step, out, TRK_CONT_CLEAR_BYTES, plain, sizeof plain,
                        out + TRK_CONT_CLEAR_BYTES);
     return rc == 0 ? TRK_OK : TRK_E_KEY;
@@ -109,6 +109,7 @@ int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t le
     s->client_port = trk_rd_u16(&r);
     s->service_port = trk_rd_u16(&r);
     s->nonce_step = trk_rd_u32(&r);
+    s->open_step = trk_rd_u32(&r);
     s->opened_us = trk_rd_u64(&r);
     s->ssthresh_prev_q = trk_rd_u32(&r);
     return TRK_OK;

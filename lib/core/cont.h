@@ -26,6 +26,7 @@ struct trk_secret {
     uint16_t client_port;  /* the inner source port */
     uint16_t service_port;
     uint32_t nonce_step;   /* key step of the range nonces of this salt */
+    uint32_t open_step;    /* key step of reset token and uplink reference */
     uint64_t opened_us;    /* wall clock of the OPEN: lifetime counts from here */
     uint32_t ssthresh_prev_q; /* before the last cut: for UNDO */
 };

@@ -4,4 +4,9 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/seal.h \
     %D%/wire.c %D%/wire.h \
     %D%/law.c %D%/law.h %D%/law_reno.c \
-    %D%/cont.c %D%/cont.h
+    %D%/cont.c %D%/cont.h \
+    %D%/replay.c %D%/replay.h \
+    %D%/proof.c %D%/proof.h \
+    %D%/server.c %D%/server_answer.c %D%/server.h \
+    %D%/soft.c %D%/soft.h \
+    %D%/client.h

@@ -20,7 +20,8 @@
 enum {
     TRK_FRESHNESS_US = 10 * 1000000, /* proofs and replay */
     TRK_HEAD_BYTES_MAX = TRK_DATA_BYTES + 2 + TRK_CONT_BYTES + 1 + 8 * TRK_SACKS_MAX,
-    TRK_REPLY_BYTES_MAX = 1472, /* an answer to an OPEN is padded up to the OPEN's size, at most this */
+    TRK_UP_INITIAL_BYTES = 65536, /* uplink bytes that may be sent before the first answer to a REQUEST */
+    TRK_REPLY_BYTES_MAX = 1472,   /* an answer to an OPEN is padded up to the OPEN's size, at most this */
 };
 #define TRK_LIFETIME_US (UINT64_C(86400) * 1000000)
 
@@ -41,6 +42,7 @@ struct trk_answer {
     uint32_t ts;
     struct trk_space space;
     uint32_t nonce_step;
+    uint32_t open_step;
     uint64_t limit;
     uint16_t packet_size; /* UDP payload of a full DATA packet */
     uint8_t steer;
@@ -58,6 +60,9 @@ struct trk_request {
     struct trk_answer to;
     struct trk_law law;       /* the epoch that was asked in: the derived one for HOLE and TIMEOUT */
     struct trk_secret secret; /* conn, ports, address */
+    enum trk_kind kind;
+    uint64_t hole;            /* f of HOLE and TIMEOUT */
+    size_t pkt_len;           /* of the whole datagram: an answer without DATA stays within it */
     bool first;               /* its continuation comes straight from an OPEN's answer */
     bool give_cont;           /* seal law and secret into the answer */
     uint8_t reason;           /* enum trk_reason: why nothing more was granted; OK if all asked was */
@@ -156,15 +161,16 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
  * the refused bitmaps where the ACK stays no larger than the REQUEST was (NULL: none). Returns its length or
  * TRK_E_KEY.
  */
-long trk_server_ack(const struct trk_server *srv, const struct trk_answer *to, const struct trk_request *req,
-                    uint64_t train_end, const struct trk_extras *extras, uint8_t *buf, size_t cap);
+long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct trk_answer *to,
+                    const struct trk_request *req, uint64_t train_end, const struct trk_extras *extras, uint8_t *buf,
+                    size_t cap);
 
 /* Writes a RESET that the client will believe. Returns its length or TRK_E_KEY. */
 long trk_server_reset(const struct trk_server *srv, const struct trk_answer *to, uint16_t reason, uint8_t *buf,
                       size_t cap);
 
-/* The reference by which UPLINK packets name connection conn. Returns TRK_OK or TRK_E_KEY. */
-int trk_server_uplink_ref(const struct trk_server *srv, uint64_t conn, uint64_t *ref)
+/* The reference by which UPLINK packets name the connection of `to`. Returns TRK_OK or TRK_E_KEY. */
+int trk_server_uplink_ref(const struct trk_server *srv, const struct trk_answer *to, uint64_t *ref)
     __attribute__((warn_unused_result));
 
 #endif

@@ -264,7 +264,7 @@ static int read_sacks(struct trk_rd *r, struct trk_up_state *up)
     uint64_t at = up->ack;
     for (unsigned i = 0; i < n; i++) {
         uint32_t gap = trk_rd_u32(r), count = trk_rd_u32(r);
-        if (gap == 0 || count == 0)
+        if ((gap == 0 && i > 0) || count == 0)
             return trk_rd_ok(r) ? TRK_E_FIELD : TRK_E_SHORT;
         up->sack[i].start = at + gap;
         up->sack[i].end = at = at + gap + count;
