@@ -40,3 +40,23 @@ TESTS += %D%/test_pcap
 %C%_test_pcap_SOURCES = %D%/test_pcap.c
 %C%_test_pcap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PCAP_CFLAGS)
 %C%_test_pcap_LDADD = lib/trace/libtrace.la $(CHECK_LIBS) $(PCAP_LIBS)
+# test_heap
+check_PROGRAMS += %D%/test_heap
+TESTS += %D%/test_heap
+%C%_test_heap_SOURCES = %D%/test_heap.c %D%/seeded.h %D%/failing_memory.h
+%C%_test_heap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_heap_LDADD = lib/base/libbase.la $(CHECK_LIBS)
+
+# test_map
+check_PROGRAMS += %D%/test_map
+TESTS += %D%/test_map
+%C%_test_map_SOURCES = %D%/test_map.c %D%/seeded.h %D%/failing_memory.h
+%C%_test_map_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_map_LDADD = lib/base/libbase.la $(CHECK_LIBS)
+
+# test_log
+check_PROGRAMS += %D%/test_log
+TESTS += %D%/test_log
+%C%_test_log_SOURCES = %D%/test_log.c
+%C%_test_log_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_log_LDADD = lib/base/libbase.la $(CHECK_LIBS)
