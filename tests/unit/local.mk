@@ -40,6 +40,7 @@ TESTS += %D%/test_pcap
 %C%_test_pcap_SOURCES = %D%/test_pcap.c
 %C%_test_pcap_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(PCAP_CFLAGS)
 %C%_test_pcap_LDADD = lib/trace/libtrace.la $(CHECK_LIBS) $(PCAP_LIBS)
+
 # test_heap
 check_PROGRAMS += %D%/test_heap
 TESTS += %D%/test_heap
