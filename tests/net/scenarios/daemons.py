@@ -1,0 +1,165 @@
+"""A daemon that is absent, killed, restarted, or out of descriptors; a host that is lost."""
+
+import resource
+import time
+
+from netlab import Lab, check, check_equal, scenario
+from netlab.data import MIB, sum_file
+from netlab.errors import wait_until
+from netlab.space import ip
+from netlab.talks import connect, listen
+from netlab.web import Nginx, curl
+from netlab.wire import DEVICE
+
+SOON_S = 5
+LOST_S = 120  # bound for noticing that the other host has gone without a word
+CUT = (18, 52, 56)  # curl: partial file, empty answer, receive error
+
+
+def start_slow_download(lab: Lab, web: Nginx):
+    """A download of 20 s that flows when this returns."""
+    web.add("file", 20 * MIB, lab.seed)
+    target = lab.work / "slow"
+    client = curl(lab.client, "-o", str(target), web.url("slow/file"))
+    wait_until(lambda: target.exists() and target.stat().st_size > 1000, "the download flows", 10)
+    return client
+
+
+def check_served(lab: Lab, web: Nginx) -> None:
+    """A fresh download is right and not TCP."""
+    segments = lab.client.each_segment_is_new()
+    wanted = web.add("fresh", MIB, lab.seed)
+    curl(lab.client, "-o", str(lab.work / "fresh"), web.url("fresh")).succeed(30)
+    check_equal(sum_file(lab.work / "fresh"), wanted, "SHA-256 of a fresh download")
+    check_equal(segments(), 0, "TCP segments of a fresh download")
+
+
+@scenario("trk")
+def daemons_absent(lab: Lab) -> None:
+    """no daemon anywhere, both programs under the shim: plain TCP"""
+    lab.join()
+    for host in (lab.server, lab.client):
+        host.daemon.kill()
+        host.daemon.socket.unlink(missing_ok=True)
+    web = Nginx(lab.server).start()
+    wanted = web.add("file", MIB, lab.seed)
+    curl(lab.client, "-o", str(lab.work / "got"), web.url("file")).succeed(20)
+    check_equal(sum_file(lab.work / "got"), wanted, "SHA-256")
+
+
+@scenario("trk")
+def daemon_dead_socket_left(lab: Lab) -> None:
+    """daemons killed with -9, their sockets still in the file system: plain TCP"""
+    lab.join()
+    for host in (lab.server, lab.client):
+        host.daemon.kill()
+    web = Nginx(lab.server).start()
+    wanted = web.add("file", MIB, lab.seed)
+    curl(lab.client, "-o", str(lab.work / "got"), web.url("file")).succeed(20)
+    check_equal(sum_file(lab.work / "got"), wanted, "SHA-256")
+
+
+@scenario("trk")
+def client_daemon_killed(lab: Lab) -> None:
+    """kill -9 of the client's daemon in a download: curl is cut at once; a new daemon serves new programs"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    client = start_slow_download(lab, web)
+    reader = connect(lab.client, lab.server.address, web.port, "say:up", "recv-eof")
+    reader.wait_output("up")
+    lab.client.daemon.kill()
+    check(client.wait(SOON_S) in CUT, f"curl's exit status is {client.process.returncode}")
+    reader.wait(SOON_S)
+    check_equal(reader.stdout(), "up\nECONNRESET after 0\n", "an idle connection")
+    lab.client.daemon.start()
+    check_served(lab, web)
+
+
+@scenario("trk", limit_s=LOST_S + 60)
+def server_daemon_killed(lab: Lab) -> None:
+    """kill -9 of the server's daemon in a download: nginx loses the connection, curl is told; a restart serves the same nginx"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    fds = web.open_descriptors()
+    client = start_slow_download(lab, web)
+    lab.server.daemon.kill()
+    wait_until(lambda: web.open_descriptors() <= fds, "nginx has lost the connection", SOON_S)
+    lab.server.daemon.start()
+    check_served(lab, web)
+    check(client.wait(LOST_S) in CUT, f"curl's exit status is {client.process.returncode}")
+
+
+@scenario("trk", limit_s=90)
+def daemon_killed_ten_times(lab: Lab) -> None:
+    """the server's daemon is killed and restarted ten times under one nginx: served again each time"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    for _ in range(10):
+        lab.server.daemon.kill()
+        lab.server.daemon.start()
+        check_served(lab, web)
+
+
+@scenario("trk", limit_s=LOST_S + 60)
+def connect_while_daemon_is_dead(lab: Lab) -> None:
+    """a client that connects while the server's daemon is dead is served after the restart, or told; it never hangs"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    web.add("file", MIB, lab.seed)
+    lab.server.daemon.kill()
+    client = curl(lab.client, "-o", "/dev/null", web.url("file"))
+    wait_until(lambda: lab.client.tcp_segments() > 0 or not client.running(), "curl has tried", 10)
+    lab.server.daemon.start()
+    client.wait(60)
+    check_served(lab, web)
+
+
+@scenario("trk", limit_s=LOST_S + 60)
+def host_lost(lab: Lab) -> None:
+    """the cable is cut in a download and an upload: both sides are told within two minutes, never a clean end"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    client = start_slow_download(lab, web)
+    sender = listen(lab.server, 7400, "send-on")
+    reader = connect(lab.client, lab.server.address, 7400, "recv:1000000", "say:flowing", "recv-eof")
+    reader.wait_output("flowing")
+    ip("-n", lab.client.space.name, "link", "set", DEVICE, "down")
+    check(client.wait(LOST_S) in CUT + (28,), f"curl's exit status is {client.process.returncode}")
+    reader.wait(LOST_S)
+    sender.wait(LOST_S)
+    check("eof" not in reader.stdout(), f"a cut transfer looks like a clean end: {reader.stdout()}")
+    check("send error" in sender.stdout(), f"sender: {sender.stdout()}")
+
+
+@scenario("trk", limit_s=90)
+def short_cut_is_survived(lab: Lab) -> None:
+    """the cable is cut for three seconds in a download: it goes on and is right"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    wanted = web.add("file", 5 * MIB, lab.seed)
+    target = lab.work / "got"
+    client = curl(lab.client, "-o", str(target), web.url("slow/file"))
+    wait_until(lambda: target.exists() and target.stat().st_size > 1000, "the download flows", 10)
+    ip("-n", lab.server.space.name, "link", "set", DEVICE, "down")
+    time.sleep(3)  # no event to wait for: this is how long the cut lasts
+    ip("-n", lab.server.space.name, "link", "set", DEVICE, "up")
+    client.succeed(60)
+    check_equal(sum_file(target), wanted, "SHA-256")
+
+
+@scenario("trk", limit_s=90)
+def descriptors_used_up(lab: Lab) -> None:
+    """a daemon may open only few more descriptors: connections fail clearly or fall back, then all is well again"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    web.add("small", 700, lab.seed)
+    for host in (lab.client, lab.server):
+        daemon = host.daemon.program
+        whole = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (daemon.fds() + 10, whole[1]))
+        runs = [curl(lab.client, "-o", "/dev/null", "--max-time", "30", web.url("slow/small?[1-3]")) for _ in range(40)]
+        statuses = [program.wait(40) for program in runs]
+        check(0 in statuses, f"nobody was served: {statuses}")
+        check(28 not in statuses, f"a connection hung: {statuses}")
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, whole)
+        check_served(lab, web)
