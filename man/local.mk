@@ -1,1 +1,3 @@
-# Part of the one makefile: see Makefile.am.
+# Manual pages, one line each. tests/unit/manpages.sh checks all of them.
+dist_man_MANS += %D%/trickles.7
+dist_man_MANS += %D%/trickles-protocol.7
