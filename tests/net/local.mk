@@ -8,3 +8,13 @@ noinst_PROGRAMS += %D%/linkemu
 %C%_linkemu_LDADD = %D%/liblink.la
 
 EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers
+
+# trk-conform
+noinst_LTLIBRARIES += %D%/libconform.la
+%C%_libconform_la_SOURCES = %D%/conform.c %D%/conform.h %D%/conform_map.c %D%/conform_map.h %D%/conform_pcap.c
+%C%_libconform_la_CFLAGS = $(AM_CFLAGS) $(PCAP_CFLAGS)
+%C%_libconform_la_LIBADD = lib/core/libcore.la lib/base/libbase.la
+
+noinst_PROGRAMS += %D%/trk-conform
+%C%_trk_conform_SOURCES = %D%/conform_main.c
+%C%_trk_conform_LDADD = %D%/libconform.la $(PCAP_LIBS)

@@ -61,3 +61,11 @@ TESTS += %D%/test_log
 %C%_test_log_SOURCES = %D%/test_log.c
 %C%_test_log_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_log_LDADD = lib/base/libbase.la $(CHECK_LIBS)
+
+# test_conform
+check_PROGRAMS += %D%/test_conform
+TESTS += %D%/test_conform
+%C%_test_conform_SOURCES = %D%/test_conform.c
+%C%_test_conform_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/net
+%C%_test_conform_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_conform_LDADD = tests/net/libconform.la lib/trace/libtrace.la $(CHECK_LIBS) $(PCAP_LIBS)
