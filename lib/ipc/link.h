@@ -39,11 +39,13 @@
  * which the application sees as its queued data and then ECONNRESET, never as a clean end. The first
  * such byte is TRK_LINK_SENTINEL, which is not application data: application bytes k are at stream
  * positions TRK_LINK_SETUP_BYTES + 1 + k. (With SO_PEEK_OFF this costs nothing: data are peeked, then
- * consumed up to one byte before the end.) When the application has half-closed or closed (EOF seen when
- * peeking past the last byte), the last byte may be consumed as well once the connection ended well.
+ * consumed up to one byte before the end.)
  * FIN to the application = shutdown(SHUT_WR) by the daemon, never close: its writes must go on to work.
  * RST to the application = close with a byte unread, which the sentinel rule always provides.
- * A clean end after both FINs: close; a reset then does no harm, the application has read EOF.
+ * Clean end, when both directions have ended (FIN sent to the application and acknowledged by the peer's
+ * side of things, EOF seen behind the last byte from it): consume the last byte too, then close. Closing
+ * with it unread would turn the EOF that the application has not read yet into ECONNRESET. Likewise
+ * before closing a link whose application has closed already (harmless either way).
  * A write to an application that did SHUT_RD gives EPIPE: drop the bytes, keep the other direction.
  *
  * CELLS. The shim keeps state in SO_MAX_PACING_RATE (64 bits) and in an inert classic BPF

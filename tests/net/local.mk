@@ -18,3 +18,4 @@ noinst_LTLIBRARIES += %D%/libconform.la
 noinst_PROGRAMS += %D%/trk-conform
 %C%_trk_conform_SOURCES = %D%/conform_main.c
 %C%_trk_conform_LDADD = %D%/libconform.la $(PCAP_LIBS)
+include tests/net/shim/local.mk

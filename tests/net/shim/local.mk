@@ -1,0 +1,4 @@
+# Part of the one makefile: see tests/net/local.mk. The shim alone, against a daemon made for tests.
+noinst_PROGRAMS += %D%/mock_daemon
+%C%_mock_daemon_SOURCES = %D%/mock_daemon.c
+%C%_mock_daemon_LDADD = lib/ipc/libipc.la
