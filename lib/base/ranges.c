@@ -88,7 +88,7 @@ int trk_ranges_add(struct trk_ranges *s, const struct trk_mem *mem, uint64_t sta
 
 int trk_ranges_sub(struct trk_ranges *s, const struct trk_mem *mem, uint64_t start, uint64_t end)
 {
-    if (start >= end)
+    if (start >= end || s->n == 0)
         return TRK_OK;
     size_t i = trk_ranges_find(s, start);
     if (i < s->n && s->v[i].start < start) {

@@ -64,6 +64,22 @@ static int grow(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t end)
     return TRK_OK;
 }
 
+/* All below `una` is here: takes in the ranges that it reaches. Never needs room, so bytes in order are never refused. */
+static void advance(struct trk_rcvbuf *b, uint64_t una)
+{
+    size_t n = 0;
+    while (n < b->above.n && b->above.v[n].start <= una) {
+        if (b->above.v[n].end > una)
+            una = b->above.v[n].end;
+        n++;
+    }
+    b->una = una;
+    if (n == 0)
+        return;
+    b->above.n -= n;
+    memmove(&b->above.v[0], &b->above.v[n], b->above.n * sizeof b->above.v[0]);
+}
+
 long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t off, const uint8_t *src, size_t len)
 {
     uint64_t end = off + len;
@@ -81,26 +97,20 @@ long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t 
         return 0;
     if (grow(b, mem, end) != TRK_OK)
         return TRK_E_NOMEM;
-    if (off == b->una && b->above.n == 0) { /* in order: the usual case */
-        copy_in(b, off, src, (size_t)(end - off));
-        b->una = end;
-        return (long)(end - off);
-    }
     uint64_t fresh = 0, at = off;
     struct trk_range gap;
     while (trk_ranges_gap(&b->above, at, end, &gap)) {
         fresh += gap.end - gap.start;
         at = gap.end;
     }
-    int rc = trk_ranges_add(&b->above, mem, off, end);
-    if (rc != TRK_OK)
-        return rc == TRK_E_NOSPACE ? 0 : rc;
-    copy_in(b, off, src, (size_t)(end - off));
-    if (b->above.v[0].start <= b->una) {
-        b->una = b->above.v[0].end;
-        memmove(&b->above.v[0], &b->above.v[1], (b->above.n - 1) * sizeof b->above.v[0]);
-        b->above.n--;
+    if (off > b->una) {
+        int rc = trk_ranges_add(&b->above, mem, off, end);
+        if (rc != TRK_OK)
+            return rc == TRK_E_NOSPACE ? 0 : rc;
     }
+    copy_in(b, off, src, (size_t)(end - off));
+    if (off == b->una)
+        advance(b, end);
     return (long)fresh;
 }
 
