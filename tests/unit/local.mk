@@ -69,3 +69,42 @@ TESTS += %D%/test_conform
 %C%_test_conform_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/net
 %C%_test_conform_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_conform_LDADD = tests/net/libconform.la lib/trace/libtrace.la $(CHECK_LIBS) $(PCAP_LIBS)
+# test_ranges
+check_PROGRAMS += %D%/test_ranges
+TESTS += %D%/test_ranges
+%C%_test_ranges_SOURCES = %D%/test_ranges.c %D%/unit.h
+%C%_test_ranges_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_ranges_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_ranges_LDADD = tests/sim/libsimkit.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_rcvbuf
+check_PROGRAMS += %D%/test_rcvbuf
+TESTS += %D%/test_rcvbuf
+%C%_test_rcvbuf_SOURCES = %D%/test_rcvbuf.c %D%/unit.h
+%C%_test_rcvbuf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_rcvbuf_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_rcvbuf_LDADD = tests/sim/libsimkit.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_law
+check_PROGRAMS += %D%/test_law
+TESTS += %D%/test_law
+%C%_test_law_SOURCES = %D%/test_law.c %D%/unit.h
+%C%_test_law_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_law_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_law_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_cont
+check_PROGRAMS += %D%/test_cont
+TESTS += %D%/test_cont
+%C%_test_cont_SOURCES = %D%/test_cont.c %D%/unit.h
+%C%_test_cont_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_cont_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_cont_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_wire
+check_PROGRAMS += %D%/test_wire
+TESTS += %D%/test_wire
+%C%_test_wire_SOURCES = %D%/test_wire.c %D%/unit.h
+%C%_test_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_wire_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
