@@ -77,6 +77,8 @@ static void grant_chunk(struct trk_request *req, const struct trk_ask *a, uint64
 {
     const uint64_t piece = trk_payload_bytes(req->to.packet_size);
     note_refused(req, first, sent);
+    if (sent != 0)
+        req->to.high_sent = first + 63 - (unsigned)__builtin_clzll(sent);
     for (unsigned i = 0; i < n && req->n_grants < TRK_GRANTS_MAX; i++) {
         uint64_t at = (first + i - a->first) * piece;
         if ((sent >> i & 1) != 0 || at >= a->len)

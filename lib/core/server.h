@@ -44,6 +44,7 @@ struct trk_answer {
     uint32_t nonce_step;
     uint32_t open_step;
     uint64_t limit;
+    uint64_t high_sent;   /* highest asked seq that was sent before; 0 if none */
     uint16_t packet_size; /* UDP payload of a full DATA packet */
     uint8_t steer;
 };
@@ -157,7 +158,8 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
     __attribute__((warn_unused_result));
 
 /*
- * Writes an ACK to buf (cap at least TRK_REPLY_BYTES_MAX); train_end 0 if no DATA answered this request. `req` adds
+ * Writes an ACK to buf (cap at least TRK_REPLY_BYTES_MAX); train_end is the last seq of the DATA that answered this
+ * request, 0 if none did. `req` adds
  * the refused bitmaps where the ACK stays no larger than the REQUEST was (NULL: none). Returns its length or
  * TRK_E_KEY.
  */

@@ -118,7 +118,7 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
         .reqno = to->reqno,
         .ts = to->ts,
         .instance = srv->instance,
-        .train_end = pieces[n - 1].seq,
+        .train_end = pieces[n - 1].seq > to->high_sent ? pieces[n - 1].seq : to->high_sent,
         .limit = to->limit,
         .up = *x->up,
     };
@@ -163,7 +163,7 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
         .ts = to->ts,
         .instance = srv->instance,
         .reason = x->reason,
-        .train_end = train_end,
+        .train_end = train_end > to->high_sent ? train_end : to->high_sent,
         .limit = to->limit,
         .avail = x->avail,
         .up = *x->up,

@@ -108,6 +108,23 @@ static bool fill_piece(struct trk_soft *s, uint64_t seq, uint64_t off, uint16_t 
     return true;
 }
 
+/*
+ * What a newer request left unsent joins the credit; what was sent meanwhile the table knows. A timeout or a new space
+ * ends all that was asked before.
+ */
+static void keep_credit(struct trk_soft *s, const struct trk_request *req, uint64_t first, uint64_t end,
+                        uint64_t now_us)
+{
+    bool fresh_start = req->kind == TRK_KIND_TIMEOUT || req->to.space.rho != s->credit_to.space.rho;
+    if (fresh_start || s->credit_next >= s->credit_end) {
+        s->credit_next = first;
+        s->credit_end = end;
+    } else if (end > s->credit_end)
+        s->credit_end = end;
+    s->credit_to = req->to;
+    s->credit_us = now_us;
+}
+
 static unsigned plan_request(struct trk_soft *s, const struct trk_request *req, uint64_t avail, bool fin,
                              uint64_t now_us, struct trk_piece *pieces, unsigned max)
 {
@@ -124,12 +141,8 @@ static unsigned plan_request(struct trk_soft *s, const struct trk_request *req, 
             first_unsent = g->seq;
         end = g->seq + 1;
     }
-    if (req->asked && (newer(req->to.reqno, s->credit_to.reqno) || s->credit_end == 0)) {
-        s->credit_to = req->to;
-        s->credit_next = first_unsent;
-        s->credit_end = end;
-        s->credit_us = now_us;
-    }
+    if (req->asked && (newer(req->to.reqno, s->credit_to.reqno) || s->credit_end == 0))
+        keep_credit(s, req, first_unsent, end, now_us);
     return n;
 }
 

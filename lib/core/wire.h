@@ -217,7 +217,7 @@ struct trk_ack_pkt {
     uint32_t ts;
     uint16_t instance;
     uint8_t reason;
-    uint64_t train_end; /* highest seq sent in answer to this request; 0 if none */
+    uint64_t train_end; /* every asked seq above this has not been sent yet; 0: none has */
     uint64_t limit;
     uint64_t avail; /* downlink bytes below this offset can be had now */
     struct trk_up_state up;
