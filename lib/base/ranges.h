@@ -38,9 +38,8 @@ void trk_ranges_free(struct trk_ranges *s, const struct trk_mem *mem);
 int trk_ranges_add(struct trk_ranges *s, const struct trk_mem *mem, uint64_t start, uint64_t end)
     __attribute__((warn_unused_result));
 
-/* Takes [start, end) out. Returns as trk_ranges_add (a hole in the middle of a range makes one more). */
-int trk_ranges_sub(struct trk_ranges *s, const struct trk_mem *mem, uint64_t start, uint64_t end)
-    __attribute__((warn_unused_result));
+/* Takes [start, end) out. Returns as trk_ranges_add (a hole in the middle of a range makes one more); unchanged then. */
+int trk_ranges_sub(struct trk_ranges *s, const struct trk_mem *mem, uint64_t start, uint64_t end);
 
 /* Index of the first range whose end is above x; s->n if none. */
 size_t trk_ranges_find(const struct trk_ranges *s, uint64_t x);

@@ -9,4 +9,8 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/proof.c %D%/proof.h \
     %D%/server.c %D%/server_answer.c %D%/server.h \
     %D%/soft.c %D%/soft.h \
-    %D%/client.h
+    %D%/rtt.h \
+    %D%/track.c %D%/track.h \
+    %D%/sndbuf.c %D%/sndbuf.h \
+    %D%/client.c %D%/client_epoch.c %D%/client_ask.c %D%/client_request.c %D%/client_up.c \
+    %D%/client.h %D%/client_int.h

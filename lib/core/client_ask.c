@@ -1,0 +1,310 @@
+/*
+ * What to ask for: which seqs (limits, overlap, pacing), for which bytes (lost ones first, then new ones).
+ *
+ * Bytes are tracked by stream range received, never by seq: what a seq carried is what arrived in it.
+ */
+#include "core/client_int.h"
+
+static uint16_t payload_of(const struct trk_client *c)
+{
+    return (uint16_t)(c->epoch.packet_size - TRK_DATA_BYTES);
+}
+
+/* Wants [from, to), less what is here already. */
+static void want(struct trk_client *c, uint64_t from, uint64_t to)
+{
+    struct trk_range gap;
+    from = trk_max64(from, c->down.una);
+    to = trk_min64(to, c->fin_off);
+    while (from < to && trk_ranges_gap(&c->down.above, from, to, &gap)) {
+        if (trk_ranges_add(&c->want, &c->mem, gap.start, gap.end) == TRK_E_NOMEM)
+            trk_client_fail(c, TRK_E_NOMEM);
+        from = gap.end;
+    }
+}
+
+void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e)
+{
+    want(c, e->off, e->off + e->len);
+    if (e->fresh) /* it may have carried other bytes than asked: whatever is missing below is wanted again */
+        want(c, c->down.una, trk_min64(c->down_high, e->off));
+}
+
+void trk_ask_holes(struct trk_client *c)
+{
+    want(c, c->down.una, c->down_high);
+}
+
+/* Is [start, end) under way in seqs that ask for exactly these bytes? Then it is not wanted twice. */
+static void drop_under_way(struct trk_client *c, const struct trk_track *t)
+{
+    for (uint64_t s = t->k + 1; s <= t->high_asked; s++) {
+        const struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e->state == TRK_SEQ_ASKED)
+            (void)trk_ranges_sub(&c->want, &c->mem, e->off, e->off + e->len);
+    }
+}
+
+/* New bytes beyond those asked for so far go behind what really came: the server may have sent shorter pieces. */
+static void resync(struct trk_client *c, uint64_t seq)
+{
+    uint64_t off = c->down_high;
+    uint16_t piece = payload_of(c);
+    for (uint64_t s = seq + 1; s <= c->cur.high_asked; s++) {
+        struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        if (e == NULL || !e->fresh || (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT))
+            continue;
+        e->off = off;
+        e->len = piece;
+        off += piece;
+    }
+    c->ask_off = off;
+}
+
+void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
+{
+    uint64_t whole_end = d->off + d->payload_len;
+    uint64_t end = trk_min64(whole_end, trk_rcvbuf_limit(&c->down)); /* what lies beyond was not kept */
+    bool exact = end == c->down_high + d->payload_len && d->payload_len == payload_of(c);
+    if ((d->c.flags & TRK_DATA_FIN) != 0 && c->fin_off == TRK_NO_OFF && whole_end >= c->down_high)
+        c->fin_off = whole_end;
+    if (end > c->down_high) {
+        c->down_high = end;
+        if (!exact && d->seq >= c->cur.base && !trk_newer32(c->space_reqno, d->reqno))
+            resync(c, d->seq);
+    }
+    if (c->want.n > 0)
+        (void)trk_ranges_sub(&c->want, &c->mem, d->off, end);
+    if (c->ask_off < c->down_high)
+        c->ask_off = c->down_high;
+}
+
+/* Is there anything that the stream still lacks and nobody was asked for? */
+static bool has_need(const struct trk_client *c)
+{
+    if (c->want.n > 0)
+        return true;
+    if (c->fin_off != TRK_NO_OFF)
+        return false;
+    if (c->ask_off >= trk_rcvbuf_limit(&c->down))
+        return false;
+    uint32_t half = trk_law_window(&c->epoch, c->cur.k) / 2;
+    return c->cur.n_unsent < (half > 2 ? half : 2); /* the server has enough credit for what may come */
+}
+
+uint32_t trk_ask_quantum(const struct trk_client *c)
+{
+    uint32_t w = trk_law_window(&c->epoch, c->cur.k);
+    uint64_t per_ms = c->rtt.srtt_us != 0 ? (uint64_t)w * 1000 / c->rtt.srtt_us : 0;
+    uint64_t q = trk_min64(per_ms, w / 4);
+    q = trk_min64(q, TRK_ASK_PKTS_MAX);
+    return q < 2 ? 2 : (uint32_t)q;
+}
+
+/* Pacing: a bucket of asks, so that a window that opens at once does not leave as one burst. */
+static void refill(struct trk_client *c, uint64_t now_ns)
+{
+    uint64_t w = trk_law_window(&c->epoch, c->cur.k), dt = now_ns - c->tokens_ns;
+    uint64_t srtt_ns = (uint64_t)c->rtt.srtt_us * 1000;
+    uint64_t burst = 16 + 2 * trk_ask_quantum(c);
+    c->tokens_ns = now_ns;
+    if (srtt_ns == 0 || dt > srtt_ns) {
+        c->tokens_q = trk_max64(c->tokens_q, burst << 16);
+        return;
+    }
+    bool slow_start = c->epoch.ssthresh_q > w << TRK_Q;
+    uint64_t per_rtt = slow_start ? 2 * w : w + w / 4;
+    c->tokens_q += (per_rtt << 16) / 256 * (dt * 256 / srtt_ns);
+    if (dt * 256 < srtt_ns)
+        c->tokens_ns -= dt; /* too little time to count yet */
+    c->tokens_q = trk_min64(c->tokens_q, trk_max64(burst, per_rtt / 8) << 16);
+}
+
+static uint64_t may_ask(const struct trk_client *c)
+{
+    uint64_t limit = trk_epoch_limit(c);
+    return limit > c->cur.high_asked ? limit - c->cur.high_asked : 0;
+}
+
+bool trk_ask_due(struct trk_client *c, uint64_t now_ns)
+{
+    if (c->state != TRK_CLIENT_OPEN)
+        return false;
+    if (c->ask_now || c->probe || c->keepalive)
+        return true;
+    if (now_ns >= c->ask_due_ns)
+        return true;
+    if (c->arrivals < trk_ask_quantum(c) || !has_need(c) || may_ask(c) == 0)
+        return false;
+    refill(c, now_ns);
+    return c->tokens_q >= 1 << 16;
+}
+
+void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
+{
+    if (c->arrivals == 0 || c->ask_due_ns != TRK_NEVER_NS)
+        return;
+    uint64_t delay = TRK_DELAY_MAX_NS;
+    if (has_need(c) && may_ask(c) > 0) {
+        delay = trk_min64(delay, (uint64_t)c->rtt.srtt_us * 125);
+        delay = trk_max64(delay, TRK_DELAY_MIN_NS);
+    }
+    c->ask_due_ns = now_ns + delay;
+}
+
+uint64_t trk_ask_deadline(const struct trk_client *c)
+{
+    return c->ask_due_ns;
+}
+
+/* Asks for seq entry e to bring [off, off + len). */
+static void book(struct trk_client *c, uint64_t now_ns, struct trk_seq_entry *e, uint64_t off, uint64_t len, bool fresh)
+{
+    trk_track_set(&c->cur, e, TRK_SEQ_ASKED);
+    e->off = off;
+    e->len = (uint16_t)len;
+    e->fresh = fresh;
+    e->asked_us = trk_us32(now_ns);
+    e->reqno = c->reqno;
+}
+
+/* The next bytes to ask for, lost ones first; false if none. */
+static bool next_bytes(struct trk_client *c, uint64_t *off, uint64_t *len, bool *fresh)
+{
+    uint16_t piece = payload_of(c);
+    while (c->want.n > 0) {
+        struct trk_range r = c->want.v[0];
+        *off = r.start;
+        *len = trk_min64(r.end - r.start, piece);
+        *fresh = false;
+        if (trk_ranges_sub(&c->want, &c->mem, r.start, r.start + *len) != TRK_OK)
+            return false;
+        return true;
+    }
+    uint64_t end = trk_rcvbuf_limit(&c->down);
+    if (c->fin_off != TRK_NO_OFF || c->ask_off >= end)
+        return false;
+    *off = c->ask_off;
+    *len = trk_min64(end - c->ask_off, piece);
+    *fresh = true;
+    c->ask_off += *len;
+    return true;
+}
+
+/* Lost bytes go onto credit that the server already has: a lower seq must not stay unsent below a higher one. */
+static void reuse_unsent(struct trk_client *c, uint64_t now_ns)
+{
+    if (c->cur.n_unsent == 0 || c->want.n == 0)
+        return;
+    for (uint64_t s = c->cur.k + 1; s <= c->cur.high_asked && c->want.n > 0; s++) {
+        struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        uint64_t off, len;
+        bool fresh;
+        if (e->state != TRK_SEQ_UNSENT)
+            continue;
+        if (!next_bytes(c, &off, &len, &fresh))
+            return;
+        book(c, now_ns, e, off, len, fresh);
+        c->overlap[0] = trk_min64(c->overlap[0], s);
+        c->overlap[1] = trk_min64(c->overlap[1], s);
+    }
+}
+
+static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
+{
+    uint64_t first = c->cur.high_asked + 1, n = trk_min64(may_ask(c), TRK_ASK_PKTS_MAX), done = 0;
+    if (c->probe && n == 0)
+        n = 1;
+    else if (!c->probe)
+        n = trk_min64(n, c->tokens_q >> 16);
+    while (done < n && (c->probe || has_need(c))) {
+        uint64_t off, len;
+        bool fresh;
+        if (!next_bytes(c, &off, &len, &fresh)) {
+            if (!c->probe || done > 0)
+                break;
+            off = c->down.una; /* a probe repeats the oldest bytes if there are no others */
+            len = payload_of(c);
+            fresh = false;
+        }
+        struct trk_seq_entry *e = trk_track_push(&c->cur, &c->mem);
+        if (e == NULL) {
+            trk_client_fail(c, TRK_E_NOMEM);
+            break;
+        }
+        book(c, now_ns, e, off, len, fresh);
+        done++;
+        if (c->probe)
+            break;
+    }
+    uint64_t spent = trk_min64(done << 16, c->tokens_q);
+    c->tokens_q -= spent;
+    return first;
+}
+
+/* Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many. */
+static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from, struct trk_ask *out)
+{
+    uint16_t piece = payload_of(c);
+    unsigned n = 0, total = 0;
+    for (uint64_t s = c->cur.high_asked; s >= from && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
+        struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        if (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT)
+            continue;
+        struct trk_ask *a = n > 0 ? &out[n - 1] : NULL;
+        if (a != NULL && a->first == s + 1 && e->off + piece == a->off && e->len == piece) {
+            a->first = s;
+            a->off = e->off;
+            a->count++;
+            a->len += e->len;
+        } else if (n < TRK_ASKS_MAX) {
+            out[n++] = (struct trk_ask){.first = s, .count = 1, .off = e->off, .len = e->len};
+        } else {
+            break;
+        }
+        if (e->state == TRK_SEQ_UNSENT)
+            trk_track_set(&c->cur, e, TRK_SEQ_ASKED);
+        e->asked_us = trk_us32(now_ns);
+        e->reqno = c->reqno;
+        total++;
+    }
+    for (unsigned i = 0; i < n / 2; i++) {
+        struct trk_ask x = out[i];
+        out[i] = out[n - 1 - i];
+        out[n - 1 - i] = x;
+    }
+    return n;
+}
+
+unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out)
+{
+    bool idle = c->cur.n_asked + c->old.n_asked == 0;
+    refill(c, now_ns);
+    if (c->want.n > 0) {
+        drop_under_way(c, &c->cur);
+        drop_under_way(c, &c->old);
+    }
+    reuse_unsent(c, now_ns);
+    uint64_t from = c->overlap[0];
+    uint64_t first_new = ask_new(c, now_ns);
+    if (c->probe || c->keepalive)
+        from = c->cur.k + 1;
+    c->rwnd_blocked = c->fin_off == TRK_NO_OFF && c->ask_off >= trk_rcvbuf_limit(&c->down);
+    unsigned n = collect(c, now_ns, from, out);
+    if (first_new <= c->cur.high_asked) {
+        c->overlap[0] = c->overlap[1];
+        c->overlap[1] = first_new;
+    }
+    if (idle && c->cur.n_asked > 0) {
+        c->progress_ns = now_ns;
+        c->probed = false;
+    }
+    c->probe = c->keepalive = c->ask_now = false;
+    c->arrivals = 0;
+    c->ask_due_ns = TRK_NEVER_NS;
+    if (has_need(c) && may_ask(c) > 0) { /* more than one train, or the bucket is empty */
+        c->ask_now = c->tokens_q >= 1 << 16;
+        c->ask_due_ns = c->ask_now ? TRK_NEVER_NS : now_ns + TRK_DELAY_MIN_NS;
+    }
+    return n;
+}

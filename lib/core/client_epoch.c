@@ -1,0 +1,270 @@
+/*
+ * Epochs: which continuation the client holds, what it may ask for under it, when it cuts.
+ *
+ * A loss or a timeout makes the client derive the next epoch by itself (`pending`): its requests carry the continuation
+ * in hand, the kind and the hole, and ask in the derived epoch; the server derives the same and puts the sealed result
+ * into every answer until it is used. Never two derivations: a loss in a pending epoch waits until it is in hand.
+ */
+#include "core/client_int.h"
+
+/* Gives up all that is under way in a tracker: its bytes go back to the queue. */
+static void abandon(struct trk_client *c, struct trk_track *t)
+{
+    uint64_t lowest_fresh = TRK_NO_OFF;
+    for (uint64_t s = t->k + 1; s <= t->high_asked; s++) {
+        struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e->state == TRK_SEQ_UNSENT && e->fresh) /* never sent: ask for these bytes as new ones again */
+            lowest_fresh = trk_min64(lowest_fresh, e->off);
+        else if (e->state == TRK_SEQ_ASKED || e->state == TRK_SEQ_UNSENT)
+            trk_ask_requeue(c, e);
+    }
+    if (lowest_fresh < c->ask_off)
+        c->ask_off = trk_max64(lowest_fresh, c->down_high);
+    trk_track_reset(t, t->base);
+}
+
+/* Begins asking in c->epoch. */
+static void begin(struct trk_client *c)
+{
+    trk_track_reset(&c->cur, c->epoch.base);
+    c->overlap[0] = c->overlap[1] = c->epoch.base;
+    c->ask_now = true;
+}
+
+/* Computes the next epoch; false where the continuation does not reach that far (it must be refreshed first). */
+static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t attempt, uint64_t fold)
+{
+    struct trk_law child;
+    uint32_t w = trk_law_window(&c->law, f - 1);
+    if (trk_law_derive(&c->law, kind, f, attempt, w, &child) != TRK_OK)
+        return false;
+    c->pending = true;
+    c->kind = kind;
+    c->hole = f;
+    c->attempt = attempt;
+    c->w_cl = w;
+    c->parent_fold = fold;
+    c->epoch = child;
+    return true;
+}
+
+/* A hole was found: the old window's packets go on arriving while the new epoch is asked for, metered. */
+static void cut(struct trk_client *c)
+{
+    if (!derive(c, TRK_KIND_HOLE, c->cur.k + 1, 0, c->cur.fold))
+        return;
+    abandon(c, &c->old);
+    struct trk_track was = c->cur;
+    c->cur = c->old;
+    c->old = was;
+    for (uint64_t s = c->old.k + 1; s <= c->old.high_asked; s++) {
+        struct trk_seq_entry *e = trk_track_at(&c->old, s);
+        if (e->state != TRK_SEQ_UNSENT)
+            continue;
+        if (e->fresh)
+            c->ask_off = trk_min64(c->ask_off, trk_max64(e->off, c->down_high));
+        else
+            trk_ask_requeue(c, e);
+        trk_track_set(&c->old, e, TRK_SEQ_NONE);
+    }
+    c->stat.cuts++;
+    begin(c);
+}
+
+void trk_epoch_timeout(struct trk_client *c, uint64_t now_ns, bool empty_claim)
+{
+    uint64_t f = c->pending ? c->hole : c->cur.k + 1;
+    uint64_t fold = c->pending ? c->parent_fold : c->cur.fold;
+    uint8_t attempt = 0;
+    if (empty_claim) {
+        f = c->law.base;
+        fold = 0;
+    }
+    if (c->pending && c->kind == TRK_KIND_TIMEOUT && c->hole == f)
+        attempt = c->attempt < 15 ? (uint8_t)(c->attempt + 1) : 15;
+    c->progress_ns = now_ns;
+    c->probed = false;
+    c->ask_now = true;
+    c->stat.timeouts++;
+    if (!derive(c, TRK_KIND_TIMEOUT, f, attempt, fold)) {
+        c->refresh_due = true;
+        return;
+    }
+    abandon(c, &c->old);
+    abandon(c, &c->cur);
+    trk_ask_holes(c);
+    begin(c);
+}
+
+static void new_space(struct trk_client *c, const struct trk_law *law)
+{
+    abandon(c, &c->old);
+    abandon(c, &c->cur);
+    c->stat.stales++;
+    c->law = c->epoch = *law;
+    c->pending = false;
+    c->space_reqno = c->reqno;
+    c->have_echo = false;
+    begin(c);
+}
+
+void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len, bool stale)
+{
+    struct trk_law law;
+    if (trk_cont_read_law(cont, len, &law) != TRK_OK)
+        return;
+    int16_t ahead = (int16_t)(uint16_t)(law.epoch - c->law.epoch);
+    if (stale) {
+        if (ahead != 1)
+            return; /* one of several that were under way: the first one counts */
+        new_space(c, &law);
+    } else if (ahead == 1 && c->pending && law.base == c->epoch.base) {
+        c->law = c->epoch = law;
+        c->pending = false;
+    } else if (ahead == 0 && !c->pending && law.base == c->law.base && law.law_base > c->law.law_base) {
+        c->law = c->epoch = law;
+    } else {
+        return;
+    }
+    memcpy(c->cont, cont, TRK_CONT_BYTES);
+    c->cont_ns = now_ns;
+}
+
+/* A declared one came after all: packets are reordered by so much here. */
+static void late_arrival(struct trk_client *c, const struct trk_track *t, uint64_t seq)
+{
+    uint64_t depth = t->high_rcvd > seq ? t->high_rcvd - seq + 1 : 1;
+    if (depth > TRK_REORDER_MAX)
+        depth = TRK_REORDER_MAX;
+    if (depth > c->reorder)
+        c->reorder = (unsigned)depth;
+    c->reorder_seen = true;
+    c->stat.undone_hint++;
+}
+
+/* Packets below one that came were sent before it: no longer just credit. */
+static void unsent_below(struct trk_track *t, uint64_t seq)
+{
+    for (uint64_t s = seq - 1; t->n_unsent > 0 && s > t->k; s--) {
+        struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e != NULL && e->state == TRK_SEQ_UNSENT)
+            trk_track_set(t, e, TRK_SEQ_ASKED);
+    }
+}
+
+int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
+{
+    struct trk_track *t = d->seq >= c->cur.base ? &c->cur : &c->old;
+    enum trk_seq_state was = TRK_SEQ_NONE;
+    if (trk_newer32(c->space_reqno, d->reqno))
+        return TRK_E_DUPLICATE;
+    struct trk_seq_entry *e = trk_track_at(t, d->seq);
+    struct trk_seq_entry asked = e != NULL ? *e : (struct trk_seq_entry){0};
+    bool in_order = d->seq == t->k + 1;
+    int rc = trk_track_received(t, d->seq, d->nonce, &was);
+    if (rc != TRK_OK)
+        return rc;
+    unsent_below(t, d->seq);
+    if (was == TRK_SEQ_LOST)
+        late_arrival(c, t, d->seq);
+    if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
+        trk_ask_requeue(c, &asked); /* what of its range did not come */
+    if ((d->c.flags & TRK_DATA_LATE) == 0 && (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
+        c->newest_echo_us = d->ts;
+        c->have_echo = true;
+    }
+    c->arrivals++;
+    c->progress_ns = now_ns;
+    c->backoff = 0;
+    c->probed = false;
+    if (!in_order || t == &c->old)
+        c->ask_now = true;
+    return TRK_OK;
+}
+
+static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end)
+{
+    uint64_t from = trk_max64(trk_max64(train_end, t->high_rcvd), t->k) + 1;
+    if (t->n_asked == 0)
+        return;
+    for (uint64_t s = t->high_asked; s >= from; s--) {
+        struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e->state == TRK_SEQ_ASKED && !trk_newer32(e->reqno, reqno))
+            trk_track_set(t, e, TRK_SEQ_UNSENT);
+    }
+}
+
+void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
+{
+    if (trk_newer32(c->space_reqno, reqno) || (reqno == c->unsent_reqno && train_end == c->unsent_end))
+        return; /* every packet of a train says the same */
+    c->unsent_reqno = reqno;
+    c->unsent_end = train_end;
+    unsent_in(&c->cur, reqno, train_end);
+}
+
+/*
+ * Marks as lost what enough higher seqs, or DATA for a later enough request, arrived after. Returns whether any was.
+ */
+static bool find_lost(struct trk_client *c, struct trk_track *t)
+{
+    uint32_t slack_us = c->reorder_seen ? c->rtt.srtt_us : c->rtt.srtt_us / 4;
+    unsigned above = 0;
+    bool any = false;
+    if (t->n_asked == 0 || (t->n_rcvd == 0 && !c->have_echo))
+        return false;
+    uint64_t top = t->high_rcvd;
+    if (c->have_echo && t->high_asked > top)
+        top = t->high_asked; /* the time rule reaches beyond the highest that came */
+    for (uint64_t s = top; s > t->k; s--) {
+        struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e->state == TRK_SEQ_RECEIVED)
+            above++;
+        if (e->state != TRK_SEQ_ASKED)
+            continue;
+        bool late = c->have_echo && trk_newer32(c->newest_echo_us, e->asked_us + slack_us + 1);
+        if (above < c->reorder && !late)
+            continue;
+        trk_track_set(t, e, TRK_SEQ_LOST);
+        trk_ask_requeue(c, e);
+        any = true;
+    }
+    return any;
+}
+
+void trk_epoch_detect(struct trk_client *c, uint64_t now_ns)
+{
+    (void)now_ns;
+    if (find_lost(c, &c->old))
+        c->ask_now = true;
+    if (c->old.n_asked == 0 && c->old.high_asked != c->old.base - 1 && c->old.n_lost == 0)
+        trk_track_reset(&c->old, c->old.base);
+    if (find_lost(c, &c->cur))
+        c->ask_now = true;
+    if (c->cur.n_lost > 0 && !c->pending)
+        cut(c);
+    if (c->cur.n_asked + c->old.n_asked == 0 && c->want.n == 0 && c->down.above.n > 0) {
+        trk_ask_holes(c); /* nothing under way could fill them */
+        c->ask_now = true;
+    }
+}
+
+uint64_t trk_epoch_limit(const struct trk_client *c)
+{
+    const struct trk_law *l = &c->epoch;
+    struct trk_proof_range range[TRK_PROOF_RANGES_MAX];
+    uint64_t proof = 0;
+    uint32_t n = 0;
+    (void)trk_track_ranges(&c->cur, range, &proof, &n);
+    uint32_t w_cl = c->pending ? c->w_cl : UINT32_MAX;
+    uint64_t limit = trk_law_limit(l, c->cur.k, n, w_cl, false);
+    uint64_t o = c->old.n_asked;
+    if (o == 0 || l->fs_pkts == 0)
+        return limit;
+    /* Metering while packets of the window before are under way (PRR as a pure function, RFC 6937). */
+    uint64_t metered = limit > o + l->base - 1 ? limit - o : l->base - 1;
+    uint64_t gone = l->fs_pkts > o + 4 ? l->fs_pkts - o - 4 : 0;
+    uint64_t w0 = l->w0_q >> TRK_Q;
+    uint64_t released = l->base - 1 + (gone * w0 + l->fs_pkts - 1) / l->fs_pkts;
+    return trk_min64(limit, trk_max64(metered, released));
+}

@@ -1,0 +1,217 @@
+/*
+ * client_int.h: the client's inside, shared by client*.c only.
+ *
+ *   client.c          life, opening, reading answers, timers
+ *   client_epoch.c    continuations, cuts, timeouts, loss detection (protocol: THE STATELESS WINDOW)
+ *   client_ask.c      what to ask for next: limits, stream ranges, pacing
+ *   client_request.c  writing REQUEST, UPLINK, OPEN, RESET
+ *   client_up.c       the uplink: a plain stateful sender
+ */
+#ifndef TRK_CORE_CLIENT_INT_H
+#define TRK_CORE_CLIENT_INT_H
+
+#include "base/rcvbuf.h"
+#include "core/client.h"
+#include "core/cont.h"
+#include "core/rtt.h"
+#include "core/sndbuf.h"
+#include "core/track.h"
+
+#define TRK_NO_OFF UINT64_MAX
+
+enum {
+    TRK_OPEN_RETRY_MS = 100,    /* protocol section 8: 100, 200, then doubled */
+    TRK_OPEN_TRIES = 10,        /* about 50 s in all; the caller usually decides earlier */
+    TRK_DELAY_MAX_NS = 25000000,/* a proof is never put off longer */
+    TRK_DELAY_MIN_NS = 1000000, /* timers are no finer */
+    TRK_REORDER_MIN = 3,
+    TRK_REORDER_MAX = 300,
+    TRK_KEEPALIVE_FIRST_MS = 1000, /* doubled up to the next: a lost push is found soon after activity */
+    TRK_KEEPALIVE_MAX_MS = 20000,  /* NATs forget UDP after 30 s */
+    TRK_CANNOT_OPEN_TRIES = 3,     /* over at least as many seconds: "cannot open" is soft */
+    TRK_SILENCE_LIMIT_MS = 120000, /* nothing heard while something is asked for: ETIMEDOUT */
+    TRK_CLOSE_TRIES = 6,           /* of the last proof; then the server has surely gone */
+    TRK_RESET_REPEATS = 3,
+    TRK_WANT_RANGES_MAX = 4096,
+    TRK_SEGS_MAX = 1 << 16, /* uplink packets in flight */
+};
+
+/* An uplink packet in flight. */
+struct trk_seg {
+    uint64_t off;
+    uint64_t sent_ns;
+    uint32_t tx; /* request number it last went with */
+    uint16_t len;
+    bool fin;
+    bool repeat;
+    enum { SEG_SENT, SEG_LOST, SEG_ACKED } state;
+};
+
+struct trk_uplink {
+    struct trk_sndbuf buf;
+    struct trk_seg *seg; /* ring of cap, a power of two; oldest at head */
+    size_t cap, head, n;
+    uint64_t next;  /* first byte never sent */
+    uint64_t limit; /* highest offset that may be sent */
+    bool fin_given, fin_sent, fin_acked;
+    uint32_t in_flight, n_lost;
+    uint32_t cwnd_q, ssthresh; /* packets, cwnd with TRK_Q fractional bits */
+    uint32_t recover_tx;       /* losses of packets sent before this do not cut again */
+    bool in_recovery;
+    uint64_t progress_ns; /* last new acknowledgement, or start of activity */
+    unsigned backoff;
+    bool probed;
+    uint64_t retransmits;
+};
+
+struct trk_client {
+    struct trk_client_conf conf;
+    struct trk_mem mem;
+    enum trk_client_state state;
+    int error;
+
+    /* opening */
+    unsigned opens_sent;
+    uint64_t open_next_ns;
+    uint64_t reset_token, uplink_ref;
+    uint8_t steer;
+
+    /* the continuation in hand, and the epoch asked in */
+    uint8_t cont[TRK_CONT_BYTES];
+    uint64_t cont_ns; /* when it came */
+    struct trk_law law; /* of cont */
+    struct trk_law epoch; /* = law, or derived from it while `pending` */
+    bool pending;
+    enum trk_kind kind;
+    uint64_t hole;
+    uint8_t attempt;
+    uint32_t w_cl; /* frozen while pending */
+    uint64_t parent_fold;
+    struct trk_track cur, old; /* old: the epoch before, while its packets are still under way */
+    uint32_t unsent_reqno;     /* last answer that said what is unsent */
+    uint64_t unsent_end;
+    uint32_t space_reqno;      /* first request of the present space: earlier answers carry bytes only */
+
+    /* requests */
+    uint32_t reqno; /* of the next one */
+    uint64_t overlap[2]; /* where the new asks of the last two requests began */
+    bool ask_now, probe, keepalive, refresh_due;
+    uint64_t ask_due_ns; /* delayed proof or ask */
+    unsigned arrivals;   /* DATA since the last request */
+    uint64_t refresh_ns; /* last request with REFRESH */
+    uint64_t tokens_q;   /* pacing: packets, 16 fractional bits */
+    uint64_t tokens_ns;
+    bool answered;       /* some REQUEST was answered: the server has what soft state it wants */
+    uint64_t last_out_ns;
+    uint64_t request_ns; /* last REQUEST: uplink packets close behind it need no continuation */
+
+    /* loss and timers */
+    struct trk_rtt rtt;
+    uint32_t newest_echo_us; /* newest request time that DATA answered, in this space */
+    bool have_echo;
+    unsigned reorder; /* packets: adaptive */
+    bool reorder_seen;
+    uint64_t progress_ns; /* last DATA, or first ask after idleness */
+    unsigned backoff;
+    bool probed;
+    uint64_t heard_ns;
+    uint64_t keepalive_ns; /* interval */
+    uint64_t quiet_ns;     /* since when nothing happened: keep-alives count from here */
+    unsigned cannot_open;
+    uint64_t cannot_open_ns;
+    unsigned final_tries;
+    uint32_t final_reqno;
+    bool final_sent;
+    unsigned resets_left;
+    uint64_t reset_next_ns;
+
+    /* downlink bytes */
+    struct trk_rcvbuf down;
+    struct trk_ranges want; /* to be asked for again, first */
+    uint64_t ask_off;       /* next byte never asked for */
+    uint64_t down_high;     /* one past the highest byte received */
+    uint64_t fin_off;
+    bool discard;
+    bool rwnd_blocked;
+
+    struct trk_uplink up;
+    struct trk_client_info stat;
+};
+
+/* 32 bits of us: the timestamps on the wire. */
+static inline uint32_t trk_us32(uint64_t ns)
+{
+    return (uint32_t)(ns / 1000);
+}
+
+static inline bool trk_newer32(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+
+static inline uint64_t trk_min64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t trk_max64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* client.c */
+void trk_client_fail(struct trk_client *c, int error);
+/* Whole of the server's stream was received, FIN included. */
+bool trk_client_down_done(const struct trk_client *c);
+
+/* client_epoch.c */
+/* Takes a continuation that came with an answer; stale: with reason STALE. */
+void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len, bool stale);
+/* A DATA packet of this space: proofs and trackers. Returns TRK_OK if its seq was news. */
+int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
+/* Every asked seq above train_end, last asked in reqno or before, was not sent yet. */
+void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end);
+/* Finds losses after a batch, cuts where due. */
+void trk_epoch_detect(struct trk_client *c, uint64_t now_ns);
+/* The retransmission timer fired (empty_claim: after PROOF_BAD, from the base). */
+void trk_epoch_timeout(struct trk_client *c, uint64_t now_ns, bool empty_claim);
+/* The highest seq that may be asked for now. */
+uint64_t trk_epoch_limit(const struct trk_client *c);
+
+/* client_ask.c */
+/* Bytes of a DATA packet came (already in `down`). */
+void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d);
+/* Puts the missing part of a seq's range back in the queue. */
+void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e);
+/* Wants every hole below the highest byte received, whatever is under way. */
+void trk_ask_holes(struct trk_client *c);
+/* After a batch: when must the next request leave at the latest? */
+void trk_ask_schedule(struct trk_client *c, uint64_t now_ns);
+/* Is a REQUEST due now, for the downlink's sake? */
+bool trk_ask_due(struct trk_client *c, uint64_t now_ns);
+/* When it will be, if nothing else happens. */
+uint64_t trk_ask_deadline(const struct trk_client *c);
+/* Chooses what this request asks for and notes it as asked. Returns the number of blocks. */
+unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out);
+uint32_t trk_ask_quantum(const struct trk_client *c);
+
+/* client_request.c */
+size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
+size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
+size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap);
+size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
+
+/* client_up.c */
+void trk_up_init(struct trk_uplink *u, size_t window_bytes);
+void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem);
+void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state *up);
+/* May (and can) a packet with uplink bytes or FIN go now? */
+bool trk_up_ready(const struct trk_client *c);
+/* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no memory or no room. */
+const struct trk_seg *trk_up_take(struct trk_client *c, uint64_t now_ns, uint32_t tx, size_t room);
+uint64_t trk_up_deadline(const struct trk_client *c);
+void trk_up_expire(struct trk_client *c, uint64_t now_ns);
+/* Bytes wait, but the server gave no room for them. */
+bool trk_up_blocked(const struct trk_client *c);
+
+#endif

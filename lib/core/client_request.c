@@ -1,0 +1,132 @@
+/*
+ * Writing the client's packets.
+ */
+#include "core/client_int.h"
+
+enum { TRK_REFRESH_MIN_NS = 1000000 };
+
+size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
+{
+    /* The first OPEN tries the large packet size on the path; if it stays unanswered, every path's size. */
+    size_t size = c->opens_sent == 0 ? c->conf.packet_size : TRK_OPEN_MIN_BYTES;
+    struct trk_open o = {
+        .c = {.cid = c->conf.cid},
+        .nonce = c->conf.nonce,
+        .ts = trk_us32(now_ns),
+        .service_port = c->conf.service_port,
+        .client_port = c->conf.client_port,
+        .versions = 1u << TRK_VERSION,
+    };
+    long n = trk_wire_write_open(buf, cap, &o, size);
+    if (n < 0)
+        return 0;
+    uint64_t wait_ms = c->opens_sent < 2 ? TRK_OPEN_RETRY_MS : (uint64_t)TRK_OPEN_RETRY_MS << (c->opens_sent - 1);
+    c->opens_sent++;
+    c->open_next_ns = now_ns + wait_ms * 1000000;
+    return (size_t)n;
+}
+
+size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap)
+{
+    struct trk_reset_pkt x = {
+        .c = {.steer = c->steer, .cid = c->conf.cid}, .reason = 0, .cont = c->cont, .cont_len = TRK_CONT_BYTES};
+    long n = trk_wire_write_reset(buf, cap, &x, false);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Once per round trip, and whenever a window's worth was proved since the law was last rebased. */
+static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
+{
+    if (c->pending)
+        return false;
+    uint64_t every = trk_max64((uint64_t)c->rtt.srtt_us * 1000, TRK_REFRESH_MIN_NS);
+    uint64_t proved = c->cur.k + 1 - c->law.law_base, w0 = c->law.w0_q >> TRK_Q;
+    bool due = c->refresh_due || now_ns - c->refresh_ns >= every || (c->law.flags & TRK_LAW_FIRST) != 0;
+    if (!due && proved >= w0)
+        due = now_ns - c->refresh_ns >= every / 4;
+    if (due) {
+        c->refresh_ns = now_ns;
+        c->refresh_due = false;
+    }
+    return due;
+}
+
+static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request_pkt *q)
+{
+    uint32_t n_seqs = 0;
+    q->k = c->cur.k;
+    q->proof = c->cur.fold ^ (c->pending ? c->parent_fold : 0);
+    q->n_ranges = (uint8_t)trk_track_ranges(&c->cur, q->range, &q->proof, &n_seqs);
+    q->kind = c->pending ? c->kind : TRK_KIND_ASK;
+    q->hole = c->pending ? c->hole : 0;
+    q->attempt = c->pending ? c->attempt : 0;
+    q->w_cl_pkts = c->pending ? c->w_cl : trk_law_window(&c->law, c->cur.k);
+    uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
+    q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
+    if (wants_refresh(c, now_ns))
+        q->c.flags |= TRK_REQ_REFRESH;
+}
+
+size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
+{
+    uint8_t bytes[TRK_PACKET_V4_BYTES];
+    struct trk_request_pkt q = {
+        .c = {.steer = c->steer, .cid = c->conf.cid},
+        .reqno = c->reqno,
+        .ts = trk_us32(now_ns),
+        .cont = c->cont,
+        .cont_len = TRK_CONT_BYTES,
+        .up_off = c->up.next,
+    };
+    if (c->probe)
+        q.c.flags |= TRK_REQ_PROBE;
+    q.n_asks = (uint8_t)trk_ask_fill(c, now_ns, q.ask);
+    fill_claim(c, now_ns, &q);
+    q.down_una = c->down.una + (trk_client_down_done(c) ? 1 : 0);
+    size_t head = TRK_REQUEST_BYTES + 8u * q.n_ranges + 20u * q.n_asks + q.cont_len;
+    size_t size = c->epoch.packet_size < cap ? c->epoch.packet_size : cap;
+    if (trk_up_ready(c) && head < size) {
+        const struct trk_seg *seg = trk_up_take(c, now_ns, q.reqno, size - head);
+        if (seg != NULL) {
+            trk_sndbuf_copy(&c->up.buf, seg->off, bytes, seg->len);
+            q.up_off = seg->off;
+            q.up = bytes;
+            q.up_len = seg->len;
+            q.c.flags |= (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0));
+        }
+    }
+    long n = trk_wire_write_request(buf, cap, &q);
+    TRK_ASSERT(n > 0);
+    c->reqno++;
+    c->request_ns = now_ns;
+    if (trk_client_down_done(c) && c->up.fin_acked && !c->final_sent) {
+        c->final_sent = true;
+        c->final_reqno = q.reqno;
+    }
+    return (size_t)n;
+}
+
+size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
+{
+    uint8_t bytes[TRK_PACKET_V4_BYTES];
+    size_t size = c->epoch.packet_size < cap ? c->epoch.packet_size : cap;
+    const struct trk_seg *seg = trk_up_take(c, now_ns, c->reqno, size - TRK_UPLINK_BYTES);
+    if (seg == NULL)
+        return 0;
+    trk_sndbuf_copy(&c->up.buf, seg->off, bytes, seg->len);
+    struct trk_uplink_pkt u = {
+        .c = {.steer = c->steer,
+              .cid = c->conf.cid,
+              .flags = (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0))},
+        .reqno = c->reqno,
+        .ts = trk_us32(now_ns),
+        .ref = c->uplink_ref,
+        .up_off = seg->off,
+        .up = bytes,
+        .up_len = seg->len,
+    };
+    long n = trk_wire_write_uplink(buf, cap, &u);
+    TRK_ASSERT(n > 0);
+    c->reqno++;
+    return (size_t)n;
+}
