@@ -5,3 +5,13 @@ EXTRA_PROGRAMS += %D%/bench_crypto
 CLEANFILES += %D%/bench_crypto
 %C%_bench_crypto_SOURCES = %D%/bench_crypto.c
 %C%_bench_crypto_LDADD = lib/crypto/libcrypto.la
+
+# Benchmarks against kernel TCP in the same run; they need root and the installed tree in build/stage.
+BENCH_ENV = SRC=$(abs_top_srcdir) BUILD=$(abs_top_builddir) STAGE=$${STAGE:-$(abs_top_builddir)/stage}
+bench-links: all
+	$(BENCH_ENV) $(top_srcdir)/tests/bench/links.py $(BENCH_FLAGS)
+bench-veth: all
+	$(BENCH_ENV) $(top_srcdir)/tests/bench/veth.py $(BENCH_FLAGS)
+bench: bench-veth bench-links
+.PHONY: bench bench-links bench-veth
+EXTRA_DIST += %D%/measure.py %D%/links.py %D%/veth.py
