@@ -108,3 +108,6 @@ TESTS += %D%/test_wire
 %C%_test_wire_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_wire_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+# Scans of the tree: who includes whom, and what the engine calls.
+dist_check_SCRIPTS += %D%/include_scan.sh %D%/core_symbols.sh
+TESTS += %D%/include_scan.sh %D%/core_symbols.sh

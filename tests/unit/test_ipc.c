@@ -124,7 +124,11 @@ START_TEST(addr_mapping_and_short_sockaddr)
     ck_assert_int_eq(trk_ipc_addr_from_sockaddr(&back, (struct sockaddr *)&ss, sizeof ss), 0);
     ck_assert_uint_eq(back.family, 6);
     trk_ipc_addr_unmap(&back);
-    ck_assert_mem_eq(&addr, &back, sizeof addr);
+    /* Member by member: there is a byte of padding. */
+    ck_assert_uint_eq(back.family, addr.family);
+    ck_assert_mem_eq(back.ip, addr.ip, sizeof addr.ip);
+    ck_assert_uint_eq(back.port, addr.port);
+    ck_assert_uint_eq(back.scope, addr.scope);
     ck_assert_uint_eq(trk_ipc_addr_to_sockaddr(&addr, 0, &ss), sizeof(struct sockaddr_in));
     ck_assert_int_eq(trk_ipc_addr_from_sockaddr(&back, (struct sockaddr *)&ss, 15), -EINVAL);
     ss.ss_family = AF_UNIX;

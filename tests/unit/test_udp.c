@@ -614,7 +614,7 @@ START_TEST(no_route_is_refused)
     t.tx = trk_udp_tx_new(t.server, on_refused, &t);
     struct trk_udp_path path = {.remote = loopback(AF_INET, 9)};
     path.remote.in.sin_addr.s_addr = htonl(0xc0000201);
-    trk_udp_tx_reserve(t.tx, 10);
+    memset(trk_udp_tx_reserve(t.tx, 10), 0, 10);
     ck_assert_int_eq(trk_udp_tx_commit(t.tx, 10, 10, &path, 1), 0);
     ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
     ck_assert_uint_eq(t.refused, 1);

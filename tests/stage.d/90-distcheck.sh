@@ -1,0 +1,6 @@
+#!/bin/sh
+# budget: 300
+# The tarball builds out of tree from read-only source, passes make check, installs, and uninstalls without a trace.
+set -eu
+cd "$SRC"
+make -s -C "$BUILD" -j"$(nproc)" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror
