@@ -30,7 +30,10 @@ static int route(const struct trk_tag *tag, const struct sockaddr *addr, socklen
 {
     struct sockaddr_storage ss;
     int is_v6 = (tag->bits & TRK_TAG_V6) != 0;
-    int rc = trk_ipc_addr_from_sockaddr(remote, addr, len);
+    /* The kernel looks at the length first, by the socket's family (24: RFC 2133's sockaddr_in6). */
+    int rc = len < (is_v6 ? 24 : sizeof(struct sockaddr_in))
+                 ? -EINVAL
+                 : trk_ipc_addr_from_sockaddr(remote, addr, len);
     if (rc == 0 && remote->family != (is_v6 ? 6 : 4)) {
         rc = -EAFNOSUPPORT;
     }

@@ -311,9 +311,31 @@ static int set_by_store(int fd, struct trk_tag *tag, int level, int name, const 
     return trk_tag_set(fd, tag);
 }
 
+/* TCP bounds SO_RCVLOWAT by its buffer: what a TCP socket makes of it is set. */
+static int set_lowat(int fd, const struct trk_tag *tag, const void *value, socklen_t len)
+{
+    int lowat = 1;
+    socklen_t size = sizeof lowat;
+    int tcp = trk_tcp_open(fd, tag);
+    if (tcp < 0) {
+        return tcp;
+    }
+    int rc = 0;
+    if (trk_real.setsockopt(tcp, SOL_SOCKET, SO_RCVLOWAT, value, len) != 0 ||
+        trk_real.getsockopt(tcp, SOL_SOCKET, SO_RCVLOWAT, &lowat, &size) != 0 ||
+        trk_real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof lowat) != 0) {
+        rc = -errno;
+    }
+    close(tcp);
+    return rc;
+}
+
 static int set_by_kernel(int fd, struct trk_tag *tag, int level, int name, const void *value,
                          socklen_t len)
 {
+    if (name == SO_RCVLOWAT) {
+        return set_lowat(fd, tag, value, len);
+    }
     if (trk_real.setsockopt(fd, level, name, value, len) != 0) {
         return -errno;
     }

@@ -40,6 +40,10 @@
  * such byte is TRK_LINK_SENTINEL, which is not application data: application bytes k are at stream
  * positions TRK_LINK_SETUP_BYTES + 1 + k. (With SO_PEEK_OFF this costs nothing: data are peeked, then
  * consumed up to one byte before the end.)
+ * RST from the application = EPOLLERR (SO_ERROR is ECONNRESET): it closed with bytes unread. Look at it
+ * before reading: recv() gives the sentinel first, and no error. Or EPOLLHUP after an OPTION with
+ * SO_LINGER {1, 0}. EPOLLRDHUP alone is FIN, EPOLLHUP without ERR a close: FIN, and data that arrive
+ * later are answered as TCP does, by a reset.
  * FIN to the application = shutdown(SHUT_WR) by the daemon, never close: its writes must go on to work.
  * RST to the application = close with a byte unread, which the sentinel rule always provides.
  * Clean end, when both directions have ended (FIN sent to the application and acknowledged by the peer's

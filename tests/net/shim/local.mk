@@ -2,3 +2,5 @@
 noinst_PROGRAMS += %D%/mock_daemon
 %C%_mock_daemon_SOURCES = %D%/mock_daemon.c
 %C%_mock_daemon_LDADD = lib/ipc/libipc.la
+check_PROGRAMS += %D%/conform
+%C%_conform_SOURCES = %D%/conform.c

@@ -246,6 +246,10 @@ static void pump(struct end *from)
     for (;;) {
         struct pollfd p = {.fd = from->fd, .events = POLLRDHUP};
         (void)poll(&p, 1, 0);
+        if ((p.revents & POLLERR) != 0) { /* closed with bytes unread: recv would not say so */
+            reset(from);
+            return;
+        }
         ssize_t n = recv(from->fd, buf, sizeof buf, MSG_PEEK | MSG_DONTWAIT);
         if (n < 0 && errno != EAGAIN) {
             reset(from);
