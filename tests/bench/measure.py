@@ -1,4 +1,5 @@
-"""Runs that alternate between kernel TCP and the shim, their medians and ratios, as a table and as JSON."""
+"""Runs that alternate between kernel TCP and the shim, their medians and ratios, as a table and
+as JSON."""
 
 import argparse
 import json
@@ -19,7 +20,10 @@ from netlab.lab import PREFIX  # noqa: E402
 from netlab.paths import BUILD  # noqa: E402
 from netlab.space import sweep  # noqa: E402
 
-HEADER = f"{'test':<44} {'unit':<7} {'kernel TCP':>10} {'(min - max)':>21} {'shim':>10} {'(min - max)':>21} {'ratio':>6} {'goal':>5}"
+HEADER = (
+    f"{'test':<44} {'unit':<7} {'kernel TCP':>10} {'(min - max)':>21}"
+    f" {'shim':>10} {'(min - max)':>21} {'ratio':>6} {'goal':>5}"
+)
 
 
 def options(about: str) -> argparse.Namespace:
@@ -42,40 +46,66 @@ class Bench:
         self.results: List[dict] = []
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         sweep(PREFIX)
-        print(f"{about}\n{platform.release()}, {os.cpu_count()} cores, {self.options.runs} runs each, alternated; medians")
+        print(
+            f"{about}\n{platform.release()}, {os.cpu_count()} cores, "
+            f"{self.options.runs} runs each, alternated; medians"
+        )
         print(HEADER, flush=True)
 
-    def measure(self, test: str, unit: str, goal: Optional[float], run: Callable[[Lab], float]) -> None:
-        """Runs one test in both modes in turn, and prints its line. run returns a figure of which more is better."""
+    def measure(
+        self, test: str, unit: str, goal: Optional[float], run: Callable[[Lab], float]
+    ) -> None:
+        """Runs one test in both modes in turn, and prints its line. run returns a figure of
+        which more is better."""
         if self.options.only not in test:
             return
         figures: Dict[str, List[float]] = {mode: [] for mode in self.modes}
         for number in range(self.options.runs):
             for mode in self.modes:
-                log = BUILD / "bench" / self.name / f"{test.replace(' ', '-').replace('/', '-')}-{mode}"
+                folder = test.replace(" ", "-").replace("/", "-")
+                log = BUILD / "bench" / self.name / f"{folder}-{mode}"
                 with Lab(mode, log, self.options.seed + number) as lab:
                     figures[mode].append(run(lab))
                     lab.finish()
         self.report(test, unit, goal, figures)
 
-    def report(self, test: str, unit: str, goal: Optional[float], figures: Dict[str, List[float]]) -> None:
+    def report(
+        self, test: str, unit: str, goal: Optional[float], figures: Dict[str, List[float]]
+    ) -> None:
         """One line of the table."""
         cells = ""
         for mode in ("tcp", "trk"):
             runs = figures.get(mode)
             span = f"({min(runs):.1f} - {max(runs):.1f})" if runs else ""
-            cells += f" {statistics.median(runs):>10.1f} {span:>21}" if runs else f" {'-':>10} {'':>21}"
+            cells += (
+                f" {statistics.median(runs):>10.1f} {span:>21}" if runs else f" {'-':>10} {'':>21}"
+            )
         ratio = None
         if figures.get("tcp") and figures.get("trk"):
             ratio = statistics.median(figures["trk"]) / statistics.median(figures["tcp"])
         verdict = "" if ratio is None or goal is None else "  met" if ratio >= goal else "  MISSED"
-        print(f"{test:<44} {unit:<7}{cells} {'-' if ratio is None else format(ratio, '.2f'):>6} {goal or '-':>5}{verdict}", flush=True)
-        self.results.append({"test": test, "unit": unit, "goal": goal, "ratio": ratio, "runs": figures})
+        shown = "-" if ratio is None else format(ratio, ".2f")
+        print(
+            f"{test:<44} {unit:<7}{cells} {shown:>6} {goal or '-':>5}{verdict}",
+            flush=True,
+        )
+        self.results.append(
+            {"test": test, "unit": unit, "goal": goal, "ratio": ratio, "runs": figures}
+        )
 
     def close(self) -> None:
         """Writes the JSON file."""
         path = BUILD / "bench" / f"{self.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"when": time.strftime("%F %T"), "kernel": platform.release(),
-                                    "results": self.results}, indent=1) + "\n")
+        path.write_text(
+            json.dumps(
+                {
+                    "when": time.strftime("%F %T"),
+                    "kernel": platform.release(),
+                    "results": self.results,
+                },
+                indent=1,
+            )
+            + "\n"
+        )
         print(f"figures: {path}")

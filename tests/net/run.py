@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the network scenarios: run.py [--mode tcp|trk|both] [--list] [NAME...]; see tests/net/README."""
+"""Runs the network scenarios: run.py [--mode tcp|trk|both] [--list] [NAME...]; see
+tests/net/README."""
 
 import argparse
 import importlib
@@ -74,7 +75,13 @@ def choose(names: List[str], modes: List[str]) -> list:
 
 def refuse_without_means() -> None:
     """Ends with 77 and the reason if scenarios cannot run here at all."""
-    missing = "root" if os.geteuid() != 0 else "/dev/net/tun" if not os.path.exists("/dev/net/tun") else None
+    missing = (
+        "root"
+        if os.geteuid() != 0
+        else "/dev/net/tun"
+        if not os.path.exists("/dev/net/tun")
+        else None
+    )
     if missing is None and not LINKEMU.exists():
         missing = f"{LINKEMU} (make)"
     if missing:
@@ -85,8 +92,18 @@ def refuse_without_means() -> None:
 def main() -> int:
     """Command line; the exit status is 0 only if everything passed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mode", choices=[*MODES, "both"], default="trk", help="kernel TCP, the shim, or one after the other")
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 1000000, help="seed of all chance (default: the clock)")
+    parser.add_argument(
+        "--mode",
+        choices=[*MODES, "both"],
+        default="trk",
+        help="kernel TCP, the shim, or one after the other",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=int(time.time()) % 1000000,
+        help="seed of all chance (default: the clock)",
+    )
     parser.add_argument("--list", action="store_true", help="only say what there is")
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all)")
     options = parser.parse_args()

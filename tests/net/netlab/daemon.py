@@ -20,7 +20,9 @@ def stage() -> Path:
 
 def asan_runtime() -> str:
     """The sanitizer's library, which has to be loaded before ours."""
-    done = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -36,13 +38,17 @@ def shim_environment(socket: Path) -> Dict[str, str]:
 
 def make_secret(path: Path) -> None:
     """A new cluster secret, which both hosts share."""
-    subprocess.run([str(stage() / "bin/trickles"), "keygen", str(path)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [str(stage() / "bin/trickles"), "keygen", str(path)], check=True, stdout=subprocess.DEVNULL
+    )
 
 
 class Daemon:
     """One trickled. It can be killed and started again on the same socket."""
 
-    def __init__(self, space: Namespace, folder: Path, log: Path, secret: Path, settings: Dict[str, str]) -> None:
+    def __init__(
+        self, space: Namespace, folder: Path, log: Path, secret: Path, settings: Dict[str, str]
+    ) -> None:
         """folder holds its socket and configuration; settings are lines of trickled.conf."""
         self.space, self.log, self.secret = space, log, secret
         self.socket, self.config = folder / f"{log.name}.sock", folder / f"{log.name}.conf"
@@ -60,9 +66,20 @@ class Daemon:
         self.config.write_text("".join(f"{k} = {v}\n" for k, v in self.settings.items()))
         self.starts += 1
         command = self.space.command(
-            str(stage() / "sbin/trickled"), "--foreground", "--socket", str(self.socket), "--config",
-            str(self.config), "--secret", str(self.secret), "--port", str(PORT))
-        name = self.log if self.starts == 1 else self.log.with_name(f"{self.log.name}-{self.starts}")
+            str(stage() / "sbin/trickled"),
+            "--foreground",
+            "--socket",
+            str(self.socket),
+            "--config",
+            str(self.config),
+            "--secret",
+            str(self.secret),
+            "--port",
+            str(PORT),
+        )
+        name = (
+            self.log if self.starts == 1 else self.log.with_name(f"{self.log.name}-{self.starts}")
+        )
         self.program = Program(command, name)
         self.expected_dead = False
         wait_until(self._ready, f"{name.name} is ready", 10)

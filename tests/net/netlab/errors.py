@@ -20,8 +20,11 @@ def check_equal(got: Any, wanted: Any, what: str) -> None:
         raise Failure(f"{what}: got {got!r}, wanted {wanted!r}")
 
 
-def wait_until(condition: Callable[[], Any], what: str, limit_s: float, every_s: float = 0.005) -> Any:
-    """Asks condition until it says something true, which is returned; fails after limit_s seconds."""
+def wait_until(
+    condition: Callable[[], Any], what: str, limit_s: float, every_s: float = 0.005
+) -> Any:
+    """Asks condition until it says something true, which is returned; fails after limit_s
+    seconds."""
     end = time.monotonic() + limit_s
     while True:
         value = condition()

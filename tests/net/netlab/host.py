@@ -23,17 +23,46 @@ class Host:
         self.counts: Dict[str, int] = {}
 
     def set_addresses(self, congestion: str) -> None:
-        """After the link is there. congestion is kernel TCP's congestion control towards the other host.
+        """After the link is there. congestion is kernel TCP's congestion control towards the
+        other host.
 
-        It is set on the routes: the sysctl refuses in a namespace what the machine does not allow to every user.
+        It is set on the routes: the sysctl refuses in a namespace what the machine does not
+        allow to every user.
         """
         ip("-n", self.space.name, "addr", "add", self.address + "/24", "dev", DEVICE)
-        ip("-n", self.space.name, "-6", "addr", "add", self.address6 + "/64", "dev", DEVICE, "nodad")
+        ip(
+            "-n",
+            self.space.name,
+            "-6",
+            "addr",
+            "add",
+            self.address6 + "/64",
+            "dev",
+            DEVICE,
+            "nodad",
+        )
         for family, network in (("-4", "10.9.0.0/24"), ("-6", "fd09::/64")):
-            ip("-n", self.space.name, family, "route", "replace", network, "dev", DEVICE, "congctl", congestion)
+            ip(
+                "-n",
+                self.space.name,
+                family,
+                "route",
+                "replace",
+                network,
+                "dev",
+                DEVICE,
+                "congctl",
+                congestion,
+            )
 
-    def start(self, *command: str, shim: bool = True, env: Optional[Dict[str, str]] = None,
-              stdin: Optional[int] = None, before: Tuple[str, ...] = ()) -> Program:
+    def start(
+        self,
+        *command: str,
+        shim: bool = True,
+        env: Optional[Dict[str, str]] = None,
+        stdin: Optional[int] = None,
+        before: Tuple[str, ...] = (),
+    ) -> Program:
         """Starts a program here; under the shim if the lab runs Trickles and shim is true.
 
         before is a prefix that runs outside the shim (taskset, prlimit).
@@ -50,7 +79,8 @@ class Host:
         return self.start(*command, shim=shim, **more).succeed(limit_s)
 
     def sockets(self, pid: int, state: str, port: int) -> int:
-        """How many TCP sockets of the kernel are in state at local port, seen by a process of this host."""
+        """How many TCP sockets of the kernel are in state at local port, seen by a process of
+        this host."""
         count = 0
         for table in ("tcp", "tcp6"):
             for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
@@ -60,11 +90,15 @@ class Host:
 
     def wait_listening(self, program: Program, port: int, limit_s: float = 15) -> None:
         """Waits until a kernel listener is at port; it is there under the shim as well."""
+
         def listening() -> bool:
             if not program.running():
-                raise Failure(f"{program.name}: ended ({program.process.returncode}) before it listened\n"
-                              f"{program.logs()}")
+                raise Failure(
+                    f"{program.name}: ended ({program.process.returncode}) before it listened\n"
+                    f"{program.logs()}"
+                )
             return self.sockets(program.pid, LISTEN, port) > 0
+
         wait_until(listening, f"{program.name} listens at port {port}", limit_s)
 
     def serve(self, port: int, *command: str, **more) -> Program:
@@ -75,7 +109,11 @@ class Host:
 
     def tcp_segments(self) -> int:
         """TCP segments that this host has sent and received, loopback included."""
-        rows = [line.split() for line in self.space.read("/proc/net/snmp").splitlines() if line.startswith("Tcp:")]
+        rows = [
+            line.split()
+            for line in self.space.read("/proc/net/snmp").splitlines()
+            if line.startswith("Tcp:")
+        ]
         values = dict(zip(rows[0][1:], rows[1][1:]))
         return int(values["InSegs"]) + int(values["OutSegs"])
 

@@ -20,12 +20,14 @@ PREFIX = "trk"
 
 
 class Lab:
-    """Two hosts, server and client. A context manager; join() makes the link and, in trk mode, the daemons."""
+    """Two hosts, server and client. A context manager; join() makes the link and, in trk mode,
+    the daemons."""
 
     number = 0
 
     def __init__(self, mode: str, log: Path, seed: int) -> None:
-        """mode is tcp or trk; logs go to the folder log, which is emptied; seed decides all chance."""
+        """mode is tcp or trk; logs go to the folder log, which is emptied; seed decides all
+        chance."""
         self.mode, self.log, self.seed = mode, log, seed
         self.random = random.Random(seed)
         self.trk = mode == "trk"
@@ -48,11 +50,18 @@ class Lab:
             space.remove()
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def join(self, wire: Union[Veth, Emulated, None] = None, congestion: str = "cubic",
-             settings: Optional[Dict[str, str]] = None, pcap: bool = False, daemons: str = "both") -> None:
+    def join(
+        self,
+        wire: Union[Veth, Emulated, None] = None,
+        congestion: str = "cubic",
+        settings: Optional[Dict[str, str]] = None,
+        pcap: bool = False,
+        daemons: str = "both",
+    ) -> None:
         """Makes both hosts and the link between them, and starts the daemons.
 
-        congestion is kernel TCP's, settings are added to trickled.conf of both, pcap makes the server's daemon write a
+        congestion is kernel TCP's, settings are added to trickled.conf of both, pcap makes the
+        server's daemon write a
         capture, daemons says where one runs: both, server, client, none.
         """
         Lab.number += 1
@@ -73,14 +82,17 @@ class Lab:
         for host in (self.server, self.client):
             if daemons not in ("both", host.name):
                 continue
-            daemon = Daemon(host.space, self.work, self.log / f"trickled-{host.name}", secret, settings)
+            daemon = Daemon(
+                host.space, self.work, self.log / f"trickled-{host.name}", secret, settings
+            )
             if pcap and host is self.server:
                 daemon.settings["pcap"] = f'"{daemon.pcap}"'
             daemon.start()
             host.daemon = daemon
 
     def finish(self) -> None:
-        """After a scenario that went well: the daemons must still live, captures must pass the checker."""
+        """After a scenario that went well: the daemons must still live, captures must pass the
+        checker."""
         for host in (self.server, self.client):
             if host is not None and host.daemon is not None:
                 host.daemon.check_alive()

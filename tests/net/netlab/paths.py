@@ -1,4 +1,5 @@
-"""Where the tree under test is: from the environment that ./check sets, else build/ beside the sources."""
+"""Where the tree under test is: from the environment that ./check sets, else build/ beside the
+sources."""
 
 import os
 from pathlib import Path

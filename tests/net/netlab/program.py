@@ -29,15 +29,25 @@ def tail(path: Path, lines: int = 15) -> str:
 class Program:
     """A started program. Its standard output and error go to files in the scenario's log folder."""
 
-    def __init__(self, command: Sequence[str], log: Path, env: Optional[Mapping[str, str]] = None,
-                 stdin: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        env: Optional[Mapping[str, str]] = None,
+        stdin: Optional[int] = None,
+    ) -> None:
         """Starts command at once; env is added to ours. log is the path without suffix."""
         self.name = log.name
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL if stdin is None else stdin, stdout=out, stderr=err,
-                env={**os.environ, **(env or {})}, preexec_fn=die_with_parent)
+                list(command),
+                stdin=subprocess.DEVNULL if stdin is None else stdin,
+                stdout=out,
+                stderr=err,
+                env={**os.environ, **(env or {})},
+                preexec_fn=die_with_parent,
+            )
         self.pid = self.process.pid
 
     def running(self) -> bool:
@@ -49,7 +59,9 @@ class Program:
         try:
             return self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
-            raise Failure(f"{self.name}: still running after {limit_s:g} s\n{self.logs()}") from None
+            raise Failure(
+                f"{self.name}: still running after {limit_s:g} s\n{self.logs()}"
+            ) from None
 
     def succeed(self, limit_s: float) -> str:
         """Waits for exit status 0 and returns its standard output."""
@@ -72,12 +84,16 @@ class Program:
 
     def wait_output(self, text: str, limit_s: float = 10) -> None:
         """Waits until text is in its standard output; fails at once if it ends without."""
+
         def seen() -> bool:
             if text in self.stdout():
                 return True
             if not self.running() and text not in self.stdout():
-                raise Failure(f"{self.name}: ended ({self.process.returncode}) before {text!r}\n{self.logs()}")
+                raise Failure(
+                    f"{self.name}: ended ({self.process.returncode}) before {text!r}\n{self.logs()}"
+                )
             return False
+
         wait_until(seen, f"{self.name}: output {text!r}", limit_s)
 
     def kill(self, signo: int = signal.SIGKILL, limit_s: float = 10) -> int:

@@ -17,8 +17,8 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        """The first line of what the function says about itself."""
-        return (self.run.__doc__ or "").strip().split("\n")[0]
+        """The first paragraph of what the function says about itself."""
+        return " ".join((self.run.__doc__ or "").split("\n\n")[0].split())
 
 
 SCENARIOS: Dict[str, Scenario] = {}

@@ -27,12 +27,15 @@ class Namespace:
         ip("-n", name, "link", "set", "lo", "up")
 
     def command(self, *program: str) -> List[str]:
-        """The command line that runs program inside; it replaces ip(8), so the pid is the program's."""
+        """The command line that runs program inside; it replaces ip(8), so the pid is the
+        program's."""
         return ["ip", "netns", "exec", self.name, *program]
 
     def read(self, path: str) -> str:
         """Reads a file as seen inside (/proc/net, /proc/sys/net)."""
-        return subprocess.run(self.command("cat", path), capture_output=True, text=True, check=True).stdout
+        return subprocess.run(
+            self.command("cat", path), capture_output=True, text=True, check=True
+        ).stdout
 
     def sysctl(self, name: str, value: str) -> None:
         """Sets net.ipv4.x and the like, inside only."""
@@ -44,7 +47,8 @@ class Namespace:
         return [int(p) for p in ip("netns", "pids", self.name).split()]
 
     def remove(self) -> None:
-        """Kills what still runs inside (our own programs and their children only) and removes it."""
+        """Kills what still runs inside (our own programs and their children only) and removes
+        it."""
         for pid in self.pids():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -54,9 +58,10 @@ class Namespace:
 
 
 def sweep(prefix: str) -> None:
-    """Removes namespaces named prefix<pid>-... whose run is dead: the remains of a killed harness."""
+    """Removes namespaces named prefix<pid>-... whose run is dead: the remains of a killed
+    harness."""
     for path in NETNS.glob(prefix + "*-*") if NETNS.exists() else []:
-        owner = path.name[len(prefix):].split("-")[0]
+        owner = path.name[len(prefix) :].split("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
             stale = Namespace.__new__(Namespace)
             stale.name = path.name

@@ -21,8 +21,13 @@ def connect(host: Host, address: str, port: int, *steps: str) -> Program:
     return host.start(*TALK, "connect", address, str(port), *steps)
 
 
-def converse(lab: Lab, server: Tuple[str, ...], client: Tuple[str, ...], port: int = 7100,
-             limit_s: float = 30) -> Tuple[List[str], List[str]]:
+def converse(
+    lab: Lab,
+    server: Tuple[str, ...],
+    client: Tuple[str, ...],
+    port: int = 7100,
+    limit_s: float = 30,
+) -> Tuple[List[str], List[str]]:
     """Runs both to their ends and returns what each said, line by line."""
     listener = listen(lab.server, port, *server)
     caller = connect(lab.client, lab.server.address, port, *client)

@@ -40,19 +40,25 @@ http {{
 class Nginx:
     """nginx with epoll, sendfile, a folder of files, PUT below /put/ and 1 MiB/s below /slow/."""
 
-    def __init__(self, host: Host, workers: int = 2, port: int = PORT, connections: int = 1024) -> None:
+    def __init__(
+        self, host: Host, workers: int = 2, port: int = PORT, connections: int = 1024
+    ) -> None:
         """Writes configuration and folders; start() starts it."""
         self.host, self.port = host, port
         self.root = host.work / f"nginx-{port}"
         self.html = self.root / "html"
         (self.html / "put").mkdir(parents=True)
         self.config = self.root / "nginx.conf"
-        self.config.write_text(CONFIG.format(root=self.root, workers=workers, port=port, connections=connections))
+        self.config.write_text(
+            CONFIG.format(root=self.root, workers=workers, port=port, connections=connections)
+        )
         self.program: Program = None
 
     def start(self, shim: bool = True) -> "Nginx":
         """Starts it and waits until it listens."""
-        self.program = self.host.serve(self.port, "nginx", "-c", str(self.config), "-e", "stderr", shim=shim)
+        self.program = self.host.serve(
+            self.port, "nginx", "-c", str(self.config), "-e", "stderr", shim=shim
+        )
         return self
 
     def add(self, name: str, size: int, seed: int) -> str:
@@ -65,7 +71,12 @@ class Nginx:
 
     def workers(self) -> List[int]:
         """The process ids of the workers."""
-        return [int(p) for p in Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children").read_text().split()]
+        return [
+            int(p)
+            for p in Path(f"/proc/{self.program.pid}/task/{self.program.pid}/children")
+            .read_text()
+            .split()
+        ]
 
     def open_descriptors(self) -> int:
         """Descriptors of all workers together."""
@@ -74,7 +85,10 @@ class Nginx:
     def check_quiet(self) -> None:
         """nginx has had nothing to complain of."""
         text = self.program.stderr()
-        check(not any(f"[{level}]" in text for level in ("error", "crit", "alert", "emerg")), f"nginx complains:\n{text}")
+        check(
+            not any(f"[{level}]" in text for level in ("error", "crit", "alert", "emerg")),
+            f"nginx complains:\n{text}",
+        )
 
 
 def curl(host: Host, *arguments: str, shim: bool = True) -> Program:

@@ -20,17 +20,34 @@ OFFLOADS = {
 
 @dataclass
 class Veth:
-    """A veth pair, MTU 1500; offloads: None leaves the defaults, nooff and groon make it like a wire."""
+    """A veth pair, MTU 1500; offloads: None leaves the defaults, nooff and groon make it like a
+    wire."""
 
     offloads: Optional[str] = None
 
     def join(self, a: Namespace, b: Namespace, _log: Path, _seed: int) -> None:
         """Makes the pair, up."""
-        ip("link", "add", DEVICE, "netns", a.name, "type", "veth", "peer", "name", DEVICE, "netns", b.name)
+        ip(
+            "link",
+            "add",
+            DEVICE,
+            "netns",
+            a.name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            DEVICE,
+            "netns",
+            b.name,
+        )
         for space in (a, b):
             for feature, state in OFFLOADS[self.offloads].items():
-                subprocess.run(space.command("ethtool", "-K", DEVICE, feature, state), check=True,
-                               stdout=subprocess.DEVNULL)
+                subprocess.run(
+                    space.command("ethtool", "-K", DEVICE, feature, state),
+                    check=True,
+                    stdout=subprocess.DEVNULL,
+                )
             ip("-n", space.name, "link", "set", DEVICE, "up")
 
     def leave(self) -> None:
@@ -50,7 +67,17 @@ class Emulated:
 
     def join(self, a: Namespace, b: Namespace, log: Path, seed: int) -> None:
         """Starts the emulator and waits until both devices are there."""
-        command = [str(LINKEMU), "--ns-a", a.name, "--ns-b", b.name, "--device", DEVICE, "--seed", str(seed)]
+        command = [
+            str(LINKEMU),
+            "--ns-a",
+            a.name,
+            "--ns-b",
+            b.name,
+            "--device",
+            DEVICE,
+            "--seed",
+            str(seed),
+        ]
         for name, value in self.settings.items():
             command += ["--" + name.replace("_", "-"), str(value)]
         self.program = Program(command, log / "linkemu")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Echo server at the port given: asyncio, many connections, passes a half close on after the last byte."""
+"""Echo server at the port given: asyncio, many connections, passes a half close on after the
+last byte."""
 
 import asyncio
 import sys

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """forger.py PORT SEED COUNT: listens in on Trickles, then sends bad datagrams to the daemon's port.
 
-Datagrams seen on the wire towards PORT are kept; then COUNT are sent: random bytes, first bytes of kept ones, kept ones
-with a flipped bit, with a tail added, and kept ones again as they are, each from this program's own address and port
+Datagrams seen on the wire towards PORT are kept; then COUNT are sent: random bytes, first bytes
+of kept ones, kept ones
+with a flipped bit, with a tail added, and kept ones again as they are, each from this program's
+own address and port
 and, by a raw socket, from the address and port that sent the original. Prints what it did, by kind.
 """
 
@@ -19,7 +21,8 @@ LISTEN_S = 3.0
 
 
 def capture(port: int) -> list:
-    """(source address, source port, destination address, payload) of UDP datagrams to port, for a while."""
+    """(source address, source port, destination address, payload) of UDP datagrams to port, for
+    a while."""
     kept, end = [], time.monotonic() + LISTEN_S
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)) as tap:
         tap.settimeout(0.2)
@@ -31,9 +34,9 @@ def capture(port: int) -> list:
             if origin[1] != ETH_IPV4 or frame[9] != socket.IPPROTO_UDP:
                 continue
             start = (frame[0] & 15) * 4
-            source, target = struct.unpack("!HH", frame[start:start + 4])
+            source, target = struct.unpack("!HH", frame[start : start + 4])
             if target == port and len(frame) < 1501:
-                kept.append((frame[12:16], source, frame[16:20], frame[start + 8:]))
+                kept.append((frame[12:16], source, frame[16:20], frame[start + 8 :]))
     return kept
 
 
@@ -42,10 +45,14 @@ def spoil(kind: str, payload: bytes, chance: random.Random) -> bytes:
     if kind == "random":
         return chance.randbytes(chance.choice((0, 1, 7, 24, 100, 1200, 1472)))
     if kind == "cut":
-        return payload[:chance.randrange(len(payload))]
+        return payload[: chance.randrange(len(payload))]
     if kind == "flipped":
         bit = chance.randrange(len(payload) * 8)
-        return payload[:bit // 8] + bytes([payload[bit // 8] ^ 1 << bit % 8]) + payload[bit // 8 + 1:]
+        return (
+            payload[: bit // 8]
+            + bytes([payload[bit // 8] ^ 1 << bit % 8])
+            + payload[bit // 8 + 1 :]
+        )
     if kind == "longer":
         return payload + chance.randbytes(chance.randrange(1, 100))
     if kind == "garbage-tail":
@@ -57,7 +64,9 @@ def spoil(kind: str, payload: bytes, chance: random.Random) -> bytes:
 def ip_packet(source: bytes, target: bytes, source_port: int, port: int, payload: bytes) -> bytes:
     """An IPv4 packet with UDP inside; checksums: IP by the kernel, UDP none."""
     udp = struct.pack("!HHHH", source_port, port, 8 + len(payload), 0) + payload
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source, target) + udp
+    return (
+        struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, source, target) + udp
+    )
 
 
 def main(port: int, seed: int, count: int) -> None:
@@ -74,7 +83,9 @@ def main(port: int, seed: int, count: int) -> None:
         kind = chance.choice(("random", "cut", "flipped", "longer", "garbage-tail", "again"))
         bad = spoil(kind, payload, chance)[:1472]
         if number % 2:
-            raw.sendto(ip_packet(source, target, source_port, port, bad), (socket.inet_ntoa(target), 0))
+            raw.sendto(
+                ip_packet(source, target, source_port, port, bad), (socket.inet_ntoa(target), 0)
+            )
         else:
             own.sendto(bad, (socket.inet_ntoa(target), port))
         done[kind] += 1

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""holder.py ADDRESS PORT COUNT: opens COUNT connections (asyncio), uses each for an HTTP request, holds them all.
+"""holder.py ADDRESS PORT COUNT: opens COUNT connections (asyncio), uses each for an HTTP
+request, holds them all.
 
-Prints "holding" when all are up; reads a line from standard input; uses every one again; closes them; prints "closed".
+Prints "holding" when all are up; reads a line from standard input; uses every one again; closes
+them; prints "closed".
 """
 
 import asyncio
@@ -16,7 +18,11 @@ async def use(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
     writer.write(REQUEST)
     await writer.drain()
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
-    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length")
+    )
     body = await reader.readexactly(length)
     assert head.startswith(b"HTTP/1.1 200") and len(body) == length, head
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""HTTP server at the port given: a POST is answered with the SHA-256 of its body, in hexadecimal."""
+"""HTTP server at the port given: a POST is answered with the SHA-256 of its body, in
+hexadecimal."""
 
 import hashlib
 import http.server

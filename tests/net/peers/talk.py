@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""One end of a conversation by script: talk.py listen PORT STEP... or talk.py connect ADDRESS PORT STEP...
+"""One end of a conversation by script: talk.py listen PORT STEP... or talk.py connect ADDRESS
+PORT STEP...
 
 Each step prints what happened, so that transcripts over TCP and over Trickles can be compared:
 
@@ -43,7 +44,9 @@ class Talk:
         end = self.sent + int(count)
         while self.sent < end:
             offset = self.sent % 251
-            self.sent += self.connection.send(PATTERN[offset:offset + min(CHUNK, end - self.sent)])
+            self.sent += self.connection.send(
+                PATTERN[offset : offset + min(CHUNK, end - self.sent)]
+            )
         say(f"sent {count}")
 
     def step_send_on(self) -> None:
@@ -52,13 +55,16 @@ class Talk:
             while True:
                 self.connection.send(PATTERN[:CHUNK])
         except OSError as error:
-            say("send error " + ("reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else name_of(error)))
+            say(
+                "send error "
+                + ("reset" if error.errno in (errno.ECONNRESET, errno.EPIPE) else name_of(error))
+            )
 
     def take(self, most: int) -> int:
         """Receives at most so many bytes and checks them; 0 is the end."""
         data = self.connection.recv(most)
         offset = self.received % 251
-        if data != PATTERN[offset:offset + len(data)]:
+        if data != PATTERN[offset : offset + len(data)]:
             say(f"WRONG BYTES at {self.received}")
         self.received += len(data)
         return len(data)
@@ -108,7 +114,11 @@ class Talk:
     def step_keepalive(self) -> None:
         """Probes after a second of silence."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 3)):
+        for option, value in (
+            (socket.TCP_KEEPIDLE, 1),
+            (socket.TCP_KEEPINTVL, 1),
+            (socket.TCP_KEEPCNT, 3),
+        ):
             self.connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def step_close(self) -> None:

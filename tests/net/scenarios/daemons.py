@@ -61,7 +61,8 @@ def daemon_dead_socket_left(lab: Lab) -> None:
 
 @scenario("trk")
 def client_daemon_killed(lab: Lab) -> None:
-    """kill -9 of the client's daemon in a download: curl is cut at once; a new daemon serves new programs"""
+    """kill -9 of the client's daemon in a download: curl is cut at once; a new daemon serves
+    new programs"""
     lab.join()
     web = Nginx(lab.server).start()
     client = start_slow_download(lab, web)
@@ -77,7 +78,8 @@ def client_daemon_killed(lab: Lab) -> None:
 
 @scenario("trk", limit_s=LOST_S + 60)
 def server_daemon_killed(lab: Lab) -> None:
-    """kill -9 of the server's daemon in a download: nginx loses the connection, curl is told; a restart serves the same nginx"""
+    """kill -9 of the server's daemon in a download: nginx loses the connection, curl is told; a
+    restart serves the same nginx"""
     lab.join()
     web = Nginx(lab.server).start()
     fds = web.open_descriptors()
@@ -91,7 +93,8 @@ def server_daemon_killed(lab: Lab) -> None:
 
 @scenario("trk", limit_s=90)
 def daemon_killed_ten_times(lab: Lab) -> None:
-    """the server's daemon is killed and restarted ten times under one nginx: served again each time"""
+    """the server's daemon is killed and restarted ten times under one nginx: served again each
+    time"""
     lab.join()
     web = Nginx(lab.server).start()
     for _ in range(10):
@@ -102,7 +105,8 @@ def daemon_killed_ten_times(lab: Lab) -> None:
 
 @scenario("trk", limit_s=LOST_S + 60)
 def connect_while_daemon_is_dead(lab: Lab) -> None:
-    """a client that connects while the server's daemon is dead is served after the restart, or told; it never hangs"""
+    """a client that connects while the server's daemon is dead is served after the restart, or
+    told; it never hangs"""
     lab.join()
     web = Nginx(lab.server).start()
     web.add("file", MIB, lab.seed)
@@ -116,12 +120,15 @@ def connect_while_daemon_is_dead(lab: Lab) -> None:
 
 @scenario("trk", limit_s=LOST_S + 60)
 def host_lost(lab: Lab) -> None:
-    """the cable is cut in a download and an upload: both sides are told within two minutes, never a clean end"""
+    """the cable is cut in a download and an upload: both sides are told within two minutes,
+    never a clean end"""
     lab.join()
     web = Nginx(lab.server).start()
     client = start_slow_download(lab, web)
     sender = listen(lab.server, 7400, "send-on")
-    reader = connect(lab.client, lab.server.address, 7400, "recv:1000000", "say:flowing", "recv-eof")
+    reader = connect(
+        lab.client, lab.server.address, 7400, "recv:1000000", "say:flowing", "recv-eof"
+    )
     reader.wait_output("flowing")
     ip("-n", lab.client.space.name, "link", "set", DEVICE, "down")
     check(client.wait(LOST_S) in CUT + (28,), f"curl's exit status is {client.process.returncode}")
@@ -149,7 +156,8 @@ def short_cut_is_survived(lab: Lab) -> None:
 
 @scenario("trk", limit_s=90)
 def descriptors_used_up(lab: Lab) -> None:
-    """a daemon may open only few more descriptors: connections fail clearly or fall back, then all is well again"""
+    """a daemon may open only few more descriptors: connections fail clearly or fall back, then
+    all is well again"""
     lab.join()
     web = Nginx(lab.server).start()
     web.add("small", 700, lab.seed)
@@ -157,7 +165,10 @@ def descriptors_used_up(lab: Lab) -> None:
         daemon = host.daemon.program
         whole = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (daemon.fds() + 10, whole[1]))
-        runs = [curl(lab.client, "-o", "/dev/null", "--max-time", "30", web.url("slow/small?[1-3]")) for _ in range(40)]
+        runs = [
+            curl(lab.client, "-o", "/dev/null", "--max-time", "30", web.url("slow/small?[1-3]"))
+            for _ in range(40)
+        ]
         statuses = [program.wait(40) for program in runs]
         check(0 in statuses, f"nobody was served: {statuses}")
         check(28 not in statuses, f"a connection hung: {statuses}")

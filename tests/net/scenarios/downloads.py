@@ -46,7 +46,8 @@ def curl_nginx_ipv6(lab: Lab) -> None:
 
 @scenario("trk")
 def capture_conforms(lab: Lab) -> None:
-    """downloads of 1 KiB to 20 MiB and 200 requests: the server's capture passes the conformance checker"""
+    """downloads of 1 KiB to 20 MiB and 200 requests: the server's capture passes the
+    conformance checker"""
     lab.join(pcap=True)
     web = Nginx(lab.server).start()
     for name, size in (("1k", 1024), ("20m", 20 * MIB)):
@@ -63,8 +64,18 @@ def keepalive_2000(lab: Lab) -> None:
     lab.join()
     web = Nginx(lab.server).start()
     web.add("small", 700, lab.seed)
-    got = curl(lab.client, "-o", f"{lab.work}/got-#1", "-w", "%{http_code} %{num_connects}\n",
-               web.url("small?[1-2000]")).succeed(60).split("\n")[:-1]
+    got = (
+        curl(
+            lab.client,
+            "-o",
+            f"{lab.work}/got-#1",
+            "-w",
+            "%{http_code} %{num_connects}\n",
+            web.url("small?[1-2000]"),
+        )
+        .succeed(60)
+        .split("\n")[:-1]
+    )
     check_equal(len(got), 2000, "answers")
     check_equal(sum(int(line.split()[1]) for line in got), 1, "connections opened")
     check(all(line.startswith("200 ") for line in got), "a status other than 200")
@@ -80,8 +91,20 @@ def new_connection_each(lab: Lab) -> None:
     lab.join()
     web = Nginx(lab.server).start()
     web.add("small", 700, lab.seed)
-    got = curl(lab.client, "-H", "Connection: close", "-o", "/dev/null", "-w", "%{http_code} %{size_download}\n",
-               web.url("small?[1-500]")).succeed(60).split("\n")[:-1]
+    got = (
+        curl(
+            lab.client,
+            "-H",
+            "Connection: close",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{size_download}\n",
+            web.url("small?[1-500]"),
+        )
+        .succeed(60)
+        .split("\n")[:-1]
+    )
     check_equal(got, ["200 700"] * 500, "answers")
     lab.check_no_tcp()
 
@@ -116,7 +139,9 @@ def both_kinds_of_client(lab: Lab) -> None:
     runs = []
     for number in range(20):
         target = lab.work / f"got-{number}"
-        runs.append((target, curl(lab.client, "-o", str(target), web.url("10m"), shim=number % 2 == 0)))
+        runs.append(
+            (target, curl(lab.client, "-o", str(target), web.url("10m"), shim=number % 2 == 0))
+        )
     for target, program in runs:
         program.succeed(60)
         check_equal(sum_file(target), wanted, f"SHA-256 of {target.name}")
@@ -129,8 +154,16 @@ def many_at_once(lab: Lab) -> None:
     lab.join()
     web = Nginx(lab.server).start()
     wanted = web.add("1m", MIB, lab.seed)
-    curl(lab.client, "--parallel", "--parallel-max", "50", "--parallel-immediate", "-o", f"{lab.work}/got-#1",
-         web.url("1m?[1-50]")).succeed(60)
+    curl(
+        lab.client,
+        "--parallel",
+        "--parallel-max",
+        "50",
+        "--parallel-immediate",
+        "-o",
+        f"{lab.work}/got-#1",
+        web.url("1m?[1-50]"),
+    ).succeed(60)
     for number in range(1, 51):
         check_equal(sum_file(lab.work / f"got-{number}"), wanted, f"SHA-256 of transfer {number}")
     lab.check_no_tcp()

@@ -1,4 +1,5 @@
-"""How connections end: half close, reset, killed programs. What TCP shows is in the expected transcripts."""
+"""How connections end: half close, reset, killed programs. What TCP shows is in the expected
+transcripts."""
 
 import os
 import signal
@@ -17,7 +18,9 @@ SOON_S = 5
 def half_close_by_client(lab: Lab) -> None:
     """the client ends its direction, then reads the answer to its end"""
     lab.join()
-    server, client = converse(lab, (f"recv-eof", f"send:{BIG}", "close"), (f"send:{BIG}", "shut-wr", "recv-eof"))
+    server, client = converse(
+        lab, (f"recv-eof", f"send:{BIG}", "close"), (f"send:{BIG}", "shut-wr", "recv-eof")
+    )
     check_equal(server, [f"eof after {BIG}", f"sent {BIG}", "closed"], "server")
     check_equal(client, [f"sent {BIG}", "shut", f"eof after {BIG}"], "client")
     lab.check_no_tcp()
@@ -27,8 +30,9 @@ def half_close_by_client(lab: Lab) -> None:
 def half_close_by_server(lab: Lab) -> None:
     """the server ends its direction and goes on reading; the client sees the end and still sends"""
     lab.join()
-    server, client = converse(lab, ("send:1000", "shut-wr", "recv-eof"),
-                              ("recv-eof", f"send:{BIG}", "shut-wr", "close"))
+    server, client = converse(
+        lab, ("send:1000", "shut-wr", "recv-eof"), ("recv-eof", f"send:{BIG}", "shut-wr", "close")
+    )
     check_equal(server, ["sent 1000", "shut", f"eof after {BIG}"], "server")
     check_equal(client, ["eof after 1000", f"sent {BIG}", "shut", "closed"], "client")
     lab.check_no_tcp()
@@ -38,7 +42,9 @@ def half_close_by_server(lab: Lab) -> None:
 def server_speaks_first(lab: Lab) -> None:
     """a greeting before the client says anything"""
     lab.join()
-    server, client = converse(lab, ("send:50", "recv:50", "close"), ("recv:50", "send:50", "recv-eof"))
+    server, client = converse(
+        lab, ("send:50", "recv:50", "close"), ("recv:50", "send:50", "recv-eof")
+    )
     check_equal(server, ["sent 50", "received 50", "closed"], "server")
     check_equal(client, ["received 50", "sent 50", "eof after 50"], "client")
     lab.check_no_tcp()
@@ -58,7 +64,9 @@ def server_killed_all_read(lab: Lab) -> None:
 def server_killed_unread(lab: Lab) -> None:
     """kill -9 of a server with unread input: ECONNRESET, as TCP"""
     lab.join()
-    _server, client = converse(lab, ("recv:10", "send:5", "readable", "die"), ("send:10", "recv:5", "send:20", "recv-eof"))
+    _server, client = converse(
+        lab, ("recv:10", "send:5", "readable", "die"), ("send:10", "recv:5", "send:20", "recv-eof")
+    )
     check_equal(client, ["sent 10", "received 5", "sent 20", "ECONNRESET after 5"], "client")
     lab.check_no_tcp()
 
@@ -82,8 +90,13 @@ def reset_by_either(lab: Lab) -> None:
     lab.join()
     _server, client = converse(lab, ("recv:10", "linger0", "close"), ("send:10", "recv-eof"))
     check_equal(client, ["sent 10", "ECONNRESET after 0"], "client")
-    server, _client = converse(lab, ("recv:10", "recv-eof"), ("send:10", "linger0", "close"), port=7101)
-    check(server in (["received 10", "ECONNRESET after 10"], ["unexpected ECONNRESET"]), f"server: {server}")
+    server, _client = converse(
+        lab, ("recv:10", "recv-eof"), ("send:10", "linger0", "close"), port=7101
+    )
+    check(
+        server in (["received 10", "ECONNRESET after 10"], ["unexpected ECONNRESET"]),
+        f"server: {server}",
+    )
     lab.check_no_tcp()
 
 
@@ -98,7 +111,10 @@ def nginx_killed(lab: Lab) -> None:
     wait_until(lambda: target.exists() and target.stat().st_size > 1000, "the download flows", 10)
     for pid in [web.program.pid, *web.workers()]:
         os.kill(pid, signal.SIGKILL)
-    check(client.wait(SOON_S) in (18, 56), f"curl's exit status is {client.process.returncode}, 18 or 56 expected")
+    check(
+        client.wait(SOON_S) in (18, 56),
+        f"curl's exit status is {client.process.returncode}, 18 or 56 expected",
+    )
     lab.check_no_tcp()
 
 
@@ -112,8 +128,13 @@ def curl_killed(lab: Lab) -> None:
     target = lab.work / "got"
     down = curl(lab.client, "-o", str(target), web.url("slow/file"))
     up = curl(lab.client, "--limit-rate", "1M", "-T", str(web.html / "file"), web.url("put/up"))
-    wait_until(lambda: target.exists() and target.stat().st_size > 1000 and web.open_descriptors() >= before + 4,
-               "both transfers flow", 10)
+    wait_until(
+        lambda: target.exists()
+        and target.stat().st_size > 1000
+        and web.open_descriptors() >= before + 4,
+        "both transfers flow",
+        10,
+    )
     down.kill()
     up.kill()
     wait_until(lambda: web.open_descriptors() == before, "nginx has closed both", SOON_S)

@@ -14,7 +14,8 @@ FORGERIES = 20000
 
 @scenario("trk", limit_s=120)
 def forged_datagrams(lab: Lab) -> None:
-    """20,000 random, cut, altered and replayed datagrams, half with a stolen source address: transfers stay right"""
+    """20,000 random, cut, altered and replayed datagrams, half with a stolen source address:
+    transfers stay right"""
     lab.join()
     web = Nginx(lab.server).start()
     wanted = web.add("file", 20 * MIB, lab.seed)
@@ -22,14 +23,25 @@ def forged_datagrams(lab: Lab) -> None:
     descriptors = lab.server.daemon.program.fds()
     down = curl(lab.client, "--limit-rate", "2M", "-o", str(lab.work / "got"), web.url("file"))
     upload = curl(lab.client, "--limit-rate", "2M", "-T", str(lab.work / "up"), web.url("put/up"))
-    forger = lab.client.start(sys.executable, str(PEERS / "forger.py"), str(PORT), str(lab.seed), str(FORGERIES), shim=False)
+    forger = lab.client.start(
+        sys.executable,
+        str(PEERS / "forger.py"),
+        str(PORT),
+        str(lab.seed),
+        str(FORGERIES),
+        shim=False,
+    )
     forger.succeed(60)
     check(down.running() and upload.running(), "the transfers ended before the forger did")
     down.succeed(60)
     upload.succeed(60)
     check_equal(sum_file(lab.work / "got"), wanted, "SHA-256 of the download")
     check_equal(sum_file(web.html / "put/up"), up, "SHA-256 of the upload")
-    wait_until(lambda: lab.server.daemon.program.fds() <= descriptors, "no descriptor stays at the server's daemon", 30)
+    wait_until(
+        lambda: lab.server.daemon.program.fds() <= descriptors,
+        "no descriptor stays at the server's daemon",
+        30,
+    )
     curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(30)
     lab.check_no_tcp()
 
@@ -38,8 +50,14 @@ def forged_datagrams(lab: Lab) -> None:
 def garbage_at_start(lab: Lab) -> None:
     """random datagrams before any connection: nothing is opened, later downloads work"""
     lab.join()
-    program = lab.client.start("socat", "-u", "-b1200", f"OPEN:/dev/urandom,readbytes={12 * MIB}",
-                               f"UDP:{lab.server.address}:{PORT}", shim=False)
+    program = lab.client.start(
+        "socat",
+        "-u",
+        "-b1200",
+        f"OPEN:/dev/urandom,readbytes={12 * MIB}",
+        f"UDP:{lab.server.address}:{PORT}",
+        shim=False,
+    )
     program.wait(30)
     web = Nginx(lab.server).start()
     wanted = web.add("file", MIB, lab.seed)

@@ -7,7 +7,9 @@ from netlab.data import MIB, make_file, sum_file
 from netlab.paths import PEERS
 from netlab.web import Nginx, curl
 
-SEGMENTS_OF_A_RACE = 20  # where OPEN is lost or slow a TCP connection is tried beside it, and given up
+SEGMENTS_OF_A_RACE = (
+    20  # where OPEN is lost or slow a TCP connection is tried beside it, and given up
+)
 
 
 def transfer(lab: Lab, link: Emulated, down: int, up: int) -> None:
@@ -37,15 +39,35 @@ def link_100m_200ms(lab: Lab) -> None:
 
 @scenario(limit_s=120)
 def link_5percent_reorder_duplicate(lab: Lab) -> None:
-    """20 Mbit/s, RTT 30 ms, 5 % loss, 2 % reordering, 2 % duplicates, jitter: 5 MiB down, 1 MiB up"""
-    transfer(lab, Emulated(rate="20M", delay="15ms", jitter="3ms", queue="100", loss="5", reorder="2",
-                           reorder_delay="8ms", duplicate="2"), 5 * MIB, MIB)
+    """20 Mbit/s, RTT 30 ms, 5 % loss, 2 % reordering, 2 % duplicates, jitter: 5 MiB down, 1 MiB
+    up"""
+    transfer(
+        lab,
+        Emulated(
+            rate="20M",
+            delay="15ms",
+            jitter="3ms",
+            queue="100",
+            loss="5",
+            reorder="2",
+            reorder_delay="8ms",
+            duplicate="2",
+        ),
+        5 * MIB,
+        MIB,
+    )
 
 
 @scenario(limit_s=90)
 def link_bursts(lab: Lab) -> None:
-    """20 Mbit/s, RTT 40 ms, bursts of loss (5 packets on average, 1 % in all): 5 MiB down, 2 MiB up"""
-    transfer(lab, Emulated(rate="20M", delay="20ms", queue="100", burst_enter="0.2", burst_leave="20"), 5 * MIB, 2 * MIB)
+    """20 Mbit/s, RTT 40 ms, bursts of loss (5 packets on average, 1 % in all): 5 MiB down, 2
+    MiB up"""
+    transfer(
+        lab,
+        Emulated(rate="20M", delay="20ms", queue="100", burst_enter="0.2", burst_leave="20"),
+        5 * MIB,
+        2 * MIB,
+    )
 
 
 @scenario(limit_s=90)
@@ -62,7 +84,8 @@ def link_requests_lost(lab: Lab) -> None:
 
 @scenario("trk", limit_s=90)
 def link_corruption_unseen_by_checksums(lab: Lab) -> None:
-    """requests with a flipped bit and a right checksum reach the server's daemon: it must drop them, 5 MiB down"""
+    """requests with a flipped bit and a right checksum reach the server's daemon: it must drop
+    them, 5 MiB down"""
     lab.join(Emulated(rate="50M", delay="10ms", queue="200", ba_corrupt="2", ba_corrupt_fix="1"))
     web = Nginx(lab.server).start()
     wanted = web.add("down", 5 * MIB, lab.seed)
@@ -75,14 +98,29 @@ def emulator_accuracy(lab: Lab) -> None:
     """the emulator keeps rate and delay: 100 Mbit/s, 10 ms, by datagrams with kernel time stamps"""
     lab.join(Emulated(rate="100M", delay="10ms"))
     count, size = 20000, 1472
-    receiver = lab.server.start(sys.executable, str(PEERS / "datagram_timer.py"), "receive", "9000", str(count))
+    receiver = lab.server.start(
+        sys.executable, str(PEERS / "datagram_timer.py"), "receive", "9000", str(count)
+    )
     receiver.wait_output("ready")
-    lab.client.run(sys.executable, str(PEERS / "datagram_timer.py"), "send", lab.server.address, "9000", str(count), str(size))
+    lab.client.run(
+        sys.executable,
+        str(PEERS / "datagram_timer.py"),
+        "send",
+        lab.server.address,
+        "9000",
+        str(count),
+        str(size),
+    )
     fields = dict(f.split("=") for f in receiver.succeed(20).split() if "=" in f)
     ideal_us = (size + 28) * 8 / 100
     mean_us, first_us = float(fields["gap_mean_us"]), float(fields["first_delay_us"])
-    print(f"     gap {mean_us:.3f} us (ideal {ideal_us:.0f}), first delay {first_us:.0f} us, "
-          f"p99 gap {fields['gap_p99_us']} us")
+    print(
+        f"     gap {mean_us:.3f} us (ideal {ideal_us:.0f}), first delay {first_us:.0f} us, "
+        f"p99 gap {fields['gap_p99_us']} us"
+    )
     check(abs(mean_us / ideal_us - 1) < 0.005, f"mean gap {mean_us} us, ideal {ideal_us} us")
-    check(10000 <= first_us < 13000, f"first datagram after {first_us} us, ideal {10000 + ideal_us} us")
+    check(
+        10000 <= first_us < 13000,
+        f"first datagram after {first_us} us, ideal {10000 + ideal_us} us",
+    )
     check_equal(int(fields["received"]), count, "datagrams received")

@@ -22,7 +22,8 @@ ROUNDS = 20
 
 @scenario()
 def port_free_after_server(lab: Lab) -> None:
-    """20 times: a server is killed (-9 or TERM) and started again at once; each answers with its own number"""
+    """20 times: a server is killed (-9 or TERM) and started again at once; each answers with
+    its own number"""
     lab.join()
     url = f"http://{lab.server.address}:7300/"
     server = None
@@ -36,13 +37,16 @@ def port_free_after_server(lab: Lab) -> None:
 
 @scenario()
 def nginx_restarts(lab: Lab) -> None:
-    """nginx is stopped by each of its signals and started again at once: always served, port never in use"""
+    """nginx is stopped by each of its signals and started again at once: always served, port
+    never in use"""
     lab.join()
     web = Nginx(lab.server)
     web.add("file", 1000, lab.seed)
     for signo in (signal.SIGQUIT, signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
         web.start()
-        answer = curl(lab.client, "-o", "/dev/null", "-w", "%{http_code} %{size_download}", web.url("file"))
+        answer = curl(
+            lab.client, "-o", "/dev/null", "-w", "%{http_code} %{size_download}", web.url("file")
+        )
         check_equal(answer.succeed(10), "200 1000", "status and size")
         web.program.kill(signo)
         check("Address already in use" not in web.program.stderr(), web.program.logs())
@@ -57,7 +61,9 @@ def port_in_use(lab: Lab) -> None:
     first.wait_output("listening")
     second = lab.server.start(sys.executable, "-c", SERVER, "7301", "second")
     check(second.wait(5) != 0 and "Address already in use" in second.stderr(), second.logs())
-    check_equal(curl(lab.client, f"http://{lab.server.address}:7301/").succeed(10), "first", "who answers")
+    check_equal(
+        curl(lab.client, f"http://{lab.server.address}:7301/").succeed(10), "first", "who answers"
+    )
 
 
 @scenario()
@@ -66,7 +72,16 @@ def nginx_reload(lab: Lab) -> None:
     lab.join()
     web = Nginx(lab.server).start()
     web.add("small", 700, lab.seed)
-    load = curl(lab.client, "-H", "Connection: close", "-o", "/dev/null", "-w", "%{http_code}\n", web.url("small?[1-3000]"))
+    load = curl(
+        lab.client,
+        "-H",
+        "Connection: close",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}\n",
+        web.url("small?[1-3000]"),
+    )
     old = set(web.workers())
     load.wait_output("200")
     web.program.process.send_signal(signal.SIGHUP)

@@ -1,4 +1,5 @@
-"""The end-to-end run that ./check repeats with ASAN_STAGE set: programs and daemons under AddressSanitizer."""
+"""The end-to-end run that ./check repeats with ASAN_STAGE set: programs and daemons under
+AddressSanitizer."""
 
 from netlab import Lab, check_equal, scenario
 from netlab.data import MIB, make_file, sum_file
@@ -18,9 +19,19 @@ def asan_end_to_end(lab: Lab) -> None:
     check_equal(sum_file(web.html / "put/up"), up, "SHA-256 of the upload")
     killed = curl(lab.client, "-o", "/dev/null", web.url("slow/file"))
     web.add("small", 700, lab.seed)
-    curl(lab.client, "--parallel", "--parallel-max", "20", "-o", "/dev/null", web.url("small?[1-100]")).succeed(60)
+    curl(
+        lab.client,
+        "--parallel",
+        "--parallel-max",
+        "20",
+        "-o",
+        "/dev/null",
+        web.url("small?[1-100]"),
+    ).succeed(60)
     killed.kill()
     web.program.kill(15)
     for host in (lab.client, lab.server):
         host.daemon.expected_dead = True
-        check_equal(host.daemon.program.kill(15), 0, f"exit status of trickled at {host.name} after SIGTERM")
+        check_equal(
+            host.daemon.program.kill(15), 0, f"exit status of trickled at {host.name} after SIGTERM"
+        )

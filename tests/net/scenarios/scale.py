@@ -17,15 +17,24 @@ NOISE_KIB = 2048  # what an allocator may keep or regain between two equal round
 
 def weigh(lab: Lab) -> Dict[str, Tuple[int, int]]:
     """Resident KiB and descriptors of each daemon."""
-    return {host.name: (host.daemon.program.rss_kib(), host.daemon.program.fds())
-            for host in (lab.server, lab.client) if host.daemon is not None}
+    return {
+        host.name: (host.daemon.program.rss_kib(), host.daemon.program.fds())
+        for host in (lab.server, lab.client)
+        if host.daemon is not None
+    }
 
 
 def hold(lab: Lab, web: Nginx) -> Dict[str, Tuple[int, int]]:
     """One round of COUNT connections; returns what the daemons weighed while all were idle."""
     given, taken = os.pipe()
-    program = lab.client.start(sys.executable, str(PEERS / "holder.py"), lab.server.address, str(web.port), str(COUNT),
-                               stdin=given)
+    program = lab.client.start(
+        sys.executable,
+        str(PEERS / "holder.py"),
+        lab.server.address,
+        str(web.port),
+        str(COUNT),
+        stdin=given,
+    )
     program.wait_output(f"holding {COUNT}", 90)
     peak = weigh(lab)
     os.write(taken, b"\n")
@@ -38,8 +47,11 @@ def hold(lab: Lab, web: Nginx) -> Dict[str, Tuple[int, int]]:
 
 @scenario(limit_s=200)
 def ten_thousand_connections(lab: Lab) -> None:
-    """10,000 connections, twice: opened, used, idle, used, closed; no descriptor and no memory stays"""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    """10,000 connections, twice: opened, used, idle, used, closed; no descriptor and no memory
+    stays"""
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    )
     lab.join()
     web = Nginx(lab.server, connections=COUNT + 100).start()
     web.add("small", 700, lab.seed)
@@ -52,15 +64,27 @@ def ten_thousand_connections(lab: Lab) -> None:
     second = weigh(lab)
     for name in before:
         kib = [weights[name][0] for weights in (before, peak, first, second)]
-        print(f"     trickled at {name}: {kib[0]} KiB, {kib[1]} with {COUNT} idle, then {kib[2]} and {kib[3]}; "
-              f"{(kib[1] - kib[0]) * 1024 // COUNT} bytes a connection")
-        check(kib[3] <= kib[2] + NOISE_KIB, f"{name}: grows with each round: {kib[2]}, then {kib[3]} KiB")
-        check(kib[3] - kib[0] <= (kib[1] - kib[0]) // 4 + NOISE_KIB, f"{name}: memory not given back: {kib} KiB")
+        print(
+            f"     trickled at {name}: {kib[0]} KiB, {kib[1]} with {COUNT} idle, "
+            f"then {kib[2]} and {kib[3]}; "
+            f"{(kib[1] - kib[0]) * 1024 // COUNT} bytes a connection"
+        )
+        check(
+            kib[3] <= kib[2] + NOISE_KIB,
+            f"{name}: grows with each round: {kib[2]}, then {kib[3]} KiB",
+        )
+        check(
+            kib[3] - kib[0] <= (kib[1] - kib[0]) // 4 + NOISE_KIB,
+            f"{name}: memory not given back: {kib} KiB",
+        )
     lab.check_no_tcp()
 
 
 def settle(lab: Lab, web: Nginx, before: Dict[str, Tuple[int, int]], fds: int) -> None:
     """Waits until nginx and both daemons have closed what the round opened."""
     wait_until(lambda: web.open_descriptors() <= fds, "nginx has closed all", 30)
-    wait_until(lambda: all(weigh(lab)[name][1] <= before[name][1] for name in before),
-               f"the daemons have closed all (before: {before})", 30)
+    wait_until(
+        lambda: all(weigh(lab)[name][1] <= before[name][1] for name in before),
+        f"the daemons have closed all (before: {before})",
+        30,
+    )

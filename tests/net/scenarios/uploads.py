@@ -27,8 +27,14 @@ def upload_python_post(lab: Lab) -> None:
     lab.join()
     lab.server.serve(8000, sys.executable, str(PEERS / "sum_server.py"), "8000")
     wanted = make_file(lab.work / "up", SIZE, lab.seed)
-    answer = curl(lab.client, "-H", "Expect:", "--data-binary", f"@{lab.work}/up",
-                  f"http://{lab.server.address}:8000/").succeed(60)
+    answer = curl(
+        lab.client,
+        "-H",
+        "Expect:",
+        "--data-binary",
+        f"@{lab.work}/up",
+        f"http://{lab.server.address}:8000/",
+    ).succeed(60)
     check_equal(answer.strip(), wanted, "SHA-256 that the server computed")
     lab.check_no_tcp()
 
@@ -57,7 +63,9 @@ def full_duplex_on_one_connection(lab: Lab) -> None:
     lab.server.serve(7000, sys.executable, str(PEERS / "echo_server.py"), "7000")
     wanted = make_file(lab.work / "up", 20 * MIB, lab.seed)
     with open(lab.work / "up", "rb") as source:
-        client = lab.client.start("socat", "-t", "30", "-", f"TCP:{lab.server.address}:7000", stdin=source.fileno())
+        client = lab.client.start(
+            "socat", "-t", "30", "-", f"TCP:{lab.server.address}:7000", stdin=source.fileno()
+        )
         client.succeed(60)
     check_equal(sum_file(client.out), wanted, "SHA-256 of the echo")
     client.out.unlink()
