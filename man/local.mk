@@ -1,3 +1,4 @@
 # Manual pages, one line each. tests/unit/manpages.sh checks all of them.
+dist_man_MANS += %D%/trickles.1
 dist_man_MANS += %D%/trickles.7
 dist_man_MANS += %D%/trickles-protocol.7

@@ -143,20 +143,29 @@ static int parse_line(const char *path, const char *line, uint32_t *step, uint8_
     return 0;
 }
 
-int trk_keyring_generate(const char *path, const struct trk_keyring_clock *clock, uint64_t now_s,
+int trk_keyring_new_line(char *line, const struct trk_keyring_clock *clock, uint64_t now_s,
                          struct trk_error_text *err)
 {
     uint8_t secret[TRK_KEYRING_SECRET_BYTES];
-    char line[TRK_LINEFILE_BYTES_MAX + 1];
     uint32_t step = 0;
-    int result;
 
     if (check_clock(clock, err) != 0 || step_at(clock, now_s, &step, err) != 0)
         return -1;
     trk_random_fill(NULL, secret, sizeof(secret));
     format_line(line, step, secret);
-    result = trk_linefile_create(path, SECRET_MODE, line, err);
     OPENSSL_cleanse(secret, sizeof(secret));
+    return 0;
+}
+
+int trk_keyring_generate(const char *path, const struct trk_keyring_clock *clock, uint64_t now_s,
+                         struct trk_error_text *err)
+{
+    char line[TRK_LINEFILE_BYTES_MAX + 1];
+    int result;
+
+    if (trk_keyring_new_line(line, clock, now_s, err) != 0)
+        return -1;
+    result = trk_linefile_create(path, SECRET_MODE, line, err);
     OPENSSL_cleanse(line, sizeof(line));
     return result == TRK_LINEFILE_OK ? 0 : -1;
 }

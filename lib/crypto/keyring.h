@@ -43,6 +43,13 @@ struct trk_keyring;
 struct trk_keyring_clock trk_keyring_default_clock(void);
 
 /*
+ * Writes the line of a new secret file, for the step that now_s (Unix time) falls into, without a newline, to line
+ * (TRK_LINEFILE_BYTES_MAX + 1 bytes; the caller wipes it). Returns 0, or -1 with the reason in err.
+ */
+int trk_keyring_new_line(char *line, const struct trk_keyring_clock *clock, uint64_t now_s,
+                         struct trk_error_text *err) __attribute__((warn_unused_result));
+
+/*
  * Makes a new secret file at path (mode 0600) for the step that now_s (Unix time) falls into. Never touches an existing
  * one. Returns 0, or -1 with the reason in err.
  */

@@ -111,3 +111,7 @@ TESTS += %D%/test_wire
 # Scans of the tree: who includes whom, and what the engine calls.
 dist_check_SCRIPTS += %D%/include_scan.sh %D%/core_symbols.sh
 TESTS += %D%/include_scan.sh %D%/core_symbols.sh
+
+# manpages, command
+dist_check_SCRIPTS += %D%/manpages.sh %D%/command.sh
+TESTS += %D%/manpages.sh %D%/command.sh

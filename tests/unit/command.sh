@@ -1,0 +1,102 @@
+#!/bin/sh
+# The trickles command line: statuses, messages, what `run` does to the environment, `ping` without anybody there.
+# From the build folder, as `make check` runs it.
+set -u
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+bad=0
+
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    bad=1
+}
+
+# An installed tree in small: the executable (not libtool's wrapper) and a library beside it.
+mkdir -p "$tmp/bin" "$tmp/lib" "$tmp/path"
+real=$PWD/tools/.libs/trickles
+[ -x "$real" ] || real=$PWD/tools/trickles
+cp "$real" "$tmp/bin/trickles"
+cp "$PWD/preload/.libs/libtrickles.so" "$tmp/lib/libtrickles.so" || fail "no libtrickles.so"
+lib=$(realpath "$tmp/lib/libtrickles.so")
+trickles=$tmp/bin/trickles
+TRICKLES_SOCKET=$tmp/none.sock
+export TRICKLES_SOCKET
+unset LD_PRELOAD TRICKLES_DEBUG
+
+# $1: status wanted; $2: what standard error must hold; the rest is the command.
+expect() {
+    want=$1
+    words=$2
+    shift 2
+    "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+    got=$?
+    [ "$got" -eq "$want" ] || fail "'$*': status $got, not $want: $(cat "$tmp/err")"
+    [ -z "$words" ] || grep -q -e "$words" "$tmp/err" ||
+        fail "'$*': standard error lacks '$words': $(cat "$tmp/err")"
+}
+
+expect 2 'usage: trickles' "$trickles"
+expect 2 "no command 'fly'" "$trickles" fly
+expect 2 'trickles --help' "$trickles" --wings
+expect 0 '' "$trickles" --version
+grep -q '^trickles [0-9]' "$tmp/out" || fail "--version says '$(cat "$tmp/out")'"
+
+# run
+expect 125 'which program' "$trickles" run
+expect 125 'run --help' "$trickles" run --wings
+expect 127 'nothing-like-it: No such file' "$trickles" run nothing-like-it
+: >"$tmp/path/plain"
+expect 126 'Permission denied' "$trickles" run "$tmp/path/plain"
+expect 3 '' "$trickles" run sh -c 'exit 3'
+expect 0 '' "$trickles" run sh -c 'echo "$LD_PRELOAD $*"' sh -c --help
+[ "$(cat "$tmp/out")" = "$lib -c --help" ] || fail "run: LD_PRELOAD and arguments are '$(cat "$tmp/out")'"
+other=$(cc -print-file-name=libm.so.6)
+expect 0 '' env LD_PRELOAD="$other" "$trickles" run sh -c 'echo "$LD_PRELOAD"'
+[ "$(cat "$tmp/out")" = "$lib:$other" ] || fail "run: an LD_PRELOAD that was there became '$(cat "$tmp/out")'"
+expect 0 '' "$trickles" run "$trickles" run sh -c 'echo "$LD_PRELOAD"'
+[ "$(cat "$tmp/out")" = "$lib" ] || fail "run within run: '$(cat "$tmp/out")'"
+expect 0 '' "$trickles" run --socket /x/y sh -c 'echo "$TRICKLES_SOCKET"'
+[ "$(cat "$tmp/out")" = /x/y ] || fail "run --socket: '$(cat "$tmp/out")'"
+expect 0 'libtrickles' "$trickles" run --debug sh -c true
+
+# Programs that cannot take part.
+echo 'int main(void) { return 7; }' >"$tmp/seven.c"
+cc -static -o "$tmp/path/seven" "$tmp/seven.c" || fail "no static C library (package libc6-dev)"
+expect 7 "warning: $tmp/path/seven is statically linked" "$trickles" run "$tmp/path/seven"
+expect 126 'not started' "$trickles" run --require "$tmp/path/seven"
+expect 7 '' "$trickles" run --quiet "$tmp/path/seven"
+[ -s "$tmp/err" ] && fail "run --quiet is not"
+printf '#!%s\n' "$tmp/path/seven" >"$tmp/path/script"
+chmod 755 "$tmp/path/script"
+expect 7 "warning: $tmp/path/seven is statically" "$trickles" run "$tmp/path/script"
+printf '#!/usr/bin/env -S seven\n' >"$tmp/path/script2"
+chmod 755 "$tmp/path/script2"
+expect 7 "warning: $tmp/path/seven is statically" env PATH="$tmp/path:$PATH" "$trickles" run script2
+rm "$tmp/lib/libtrickles.so"
+if [ ! -e "$("$trickles" run sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" ]; then
+    expect 125 'libtrickles.so is neither' "$trickles" run true
+fi
+
+# keygen
+expect 0 '' "$trickles" keygen
+grep -Eqx '[0-9]+ [0-9a-f]{64}' "$tmp/out" || fail "keygen prints something else than a secret"
+expect 0 '' "$trickles" keygen --out "$tmp/secret"
+[ "$(stat -c %a "$tmp/secret")" = 600 ] || fail "the secret's mode is $(stat -c %a "$tmp/secret")"
+expect 1 'secret' "$trickles" keygen "$tmp/secret"
+expect 2 'one file' "$trickles" keygen a b
+if [ -w /dev/full ]; then
+    "$trickles" keygen >/dev/full 2>"$tmp/err" && fail "keygen to a full disk succeeds"
+fi
+
+# status and ping without a daemon
+expect 1 'no daemon is running' "$trickles" status
+expect 1 "$tmp/none.sock" "$trickles" status --json
+expect 2 'which host' "$trickles" ping
+expect 2 '--count must be a number' "$trickles" ping -c 0 127.0.0.1
+expect 2 '' "$trickles" ping -c 1 no-such-host.invalid
+expect 1 '' "$trickles" ping -c 2 -i 10 -W 200 -p 1 127.0.0.1
+grep -q '2 probes sent, 0 answered, 100% lost' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
+grep -q 'refused' "$tmp/out" || fail "ping does not say that it was refused: $(cat "$tmp/out")"
+
+[ "$bad" -eq 0 ] && echo "the command behaves"
+exit "$bad"
