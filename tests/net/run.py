@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the network scenarios: run.py [--mode tcp|trk|both] [--list] [NAME...]; see
-tests/net/README."""
+"""Runs the network scenarios; see tests/net/README."""
 
 import argparse
 import importlib
@@ -16,7 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from netlab import Failure, Lab  # noqa: E402
-from netlab.lab import PREFIX  # noqa: E402
+from netlab.lab import PREFIX, sweep_work  # noqa: E402
 from netlab.paths import LINKEMU, LOGS, STAGE  # noqa: E402
 from netlab.registry import MODES, SCENARIOS, Scenario  # noqa: E402
 from netlab.space import sweep  # noqa: E402
@@ -51,12 +50,14 @@ def run_one(item: Scenario, mode: str, seed: int) -> bool:
     signal.alarm(item.limit_s)
     try:
         with Lab(mode, log, seed) as lab:
-            item.run(lab)
-            lab.finish()
+            try:
+                item.run(lab)
+                lab.finish()
+            finally:
+                signal.alarm(0)  # nothing may interrupt the cleaning up
     except Exception as problem:  # pylint: disable=broad-except
         error = problem
         (log / "traceback").write_text(traceback.format_exc())
-    signal.alarm(0)
     seconds = time.monotonic() - start
     print(f"{'FAIL' if error else 'ok  '} {item.name:<34} {mode} {seconds:6.1f} s", flush=True)
     if error:
@@ -64,13 +65,20 @@ def run_one(item: Scenario, mode: str, seed: int) -> bool:
     return error is None
 
 
-def choose(names: List[str], modes: List[str]) -> list:
+def modes_of(item: Scenario, wanted: str) -> List[str]:
+    """The modes that a scenario runs in; check is trk, or tcp for what exists there only."""
+    if wanted == "check":
+        return ["trk" if "trk" in item.modes else "tcp"]
+    return [mode for mode in item.modes if wanted in (mode, "both")]
+
+
+def choose(names: List[str], wanted: str) -> list:
     """(scenario, mode) pairs to run, in order; an unknown name is an error."""
     unknown = [name for name in names if name not in SCENARIOS]
     if unknown:
         sys.exit(f"run.py: no such scenario: {' '.join(unknown)} (--list shows them)")
     chosen = [SCENARIOS[name] for name in names] or list(SCENARIOS.values())
-    return [(item, mode) for item in chosen for mode in modes if mode in item.modes]
+    return [(item, mode) for item in chosen for mode in modes_of(item, wanted)]
 
 
 def refuse_without_means() -> None:
@@ -94,9 +102,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--mode",
-        choices=[*MODES, "both"],
-        default="trk",
-        help="kernel TCP, the shim, or one after the other",
+        choices=["check", *MODES, "both"],
+        default="check",
+        help="tcp: kernel TCP; trk: under the shim; both: one after the other; "
+        "check (default): trk, and tcp for what exists only there",
     )
     parser.add_argument(
         "--seed",
@@ -113,10 +122,11 @@ def main() -> int:
             print(f"{item.name:<34} {','.join(item.modes):<8} {item.summary}")
         return 0
     refuse_without_means()
-    pairs = choose(options.names, list(MODES) if options.mode == "both" else [options.mode])
+    pairs = choose(options.names, options.mode)
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
     sweep(PREFIX)
+    sweep_work()
     print(f"network scenarios: seed {options.seed}, stage {STAGE}", flush=True)
     results = [run_one(item, mode, options.seed) for item, mode in pairs]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
@@ -124,4 +134,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("run.py: interrupted")

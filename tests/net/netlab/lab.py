@@ -17,6 +17,15 @@ from .wire import Emulated, Veth
 
 __all__ = ["Failure", "Lab", "check", "check_equal"]
 PREFIX = "trk"
+WORK = "trknet-"
+
+
+def sweep_work() -> None:
+    """Removes the folders of runs that were killed."""
+    for path in Path(tempfile.gettempdir()).glob(WORK + "*-*"):
+        owner = path.name[len(WORK) :].split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 class Lab:
@@ -33,7 +42,7 @@ class Lab:
         self.trk = mode == "trk"
         shutil.rmtree(log, ignore_errors=True)
         log.mkdir(parents=True)
-        self.work = Path(tempfile.mkdtemp(prefix="trknet-"))
+        self.work = Path(tempfile.mkdtemp(prefix=f"{WORK}{os.getpid()}-"))
         self.spaces: List[Namespace] = []
         self.wire: Union[Veth, Emulated, None] = None
         self.at_end: List[Callable[[], None]] = []
@@ -105,12 +114,15 @@ class Lab:
             segments = host.tcp_segments()
             check(segments <= at_most, f"{host.name}: {segments} TCP segments, {at_most} expected")
 
-    def check_capture(self) -> None:
+    def check_capture(self, *options: str) -> None:
         """In trk mode, with pcap: stops the server's daemon cleanly and judges its capture."""
         if not self.trk:
             return
         daemon = self.server.daemon
         daemon.expected_dead = True
         check_equal(daemon.program.kill(15), 0, "trickled's exit status after SIGTERM")
-        Program([str(CONFORM), str(daemon.pcap)], self.log / "trk-conform").succeed(120)
+        judge = Program(
+            [str(CONFORM), *options, "--verbose", str(daemon.pcap)], self.log / "trk-conform"
+        )
+        judge.succeed(120)
         daemon.pcap.unlink()

@@ -16,7 +16,7 @@ FORGERIES = 20000
 def forged_datagrams(lab: Lab) -> None:
     """20,000 random, cut, altered and replayed datagrams, half with a stolen source address:
     transfers stay right"""
-    lab.join()
+    lab.join(pcap=True)
     web = Nginx(lab.server).start()
     wanted = web.add("file", 20 * MIB, lab.seed)
     up = make_file(lab.work / "up", 20 * MIB, lab.seed + 1)
@@ -44,6 +44,7 @@ def forged_datagrams(lab: Lab) -> None:
     )
     curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(30)
     lab.check_no_tcp()
+    lab.check_capture("--hostile-clients")
 
 
 @scenario("trk", limit_s=60)
