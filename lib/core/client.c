@@ -267,7 +267,8 @@ void trk_client_batch_end(struct trk_client *c, uint64_t now_ns)
 {
     if (c->state != TRK_CLIENT_OPEN)
         return;
-    trk_epoch_detect(c, now_ns);
+    if (!trk_client_down_done(c))
+        trk_epoch_detect(c, now_ns);
     trk_ask_schedule(c, now_ns);
     if (trk_client_down_done(c) && c->up.fin_acked && !c->final_sent)
         c->ask_now = true;
@@ -299,10 +300,10 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
 
 static uint64_t probe_deadline(const struct trk_client *c)
 {
-    if (c->cur.n_asked + c->old.n_asked == 0)
+    if (c->cur.n_asked + c->old.n_asked == 0 || trk_client_down_done(c))
         return TRK_NEVER_NS;
     uint64_t rto = trk_rtt_rto_us(&c->rtt, c->backoff), probe = trk_rtt_probe_us(&c->rtt);
-    return c->progress_ns + 1000 * (!c->probed && c->backoff == 0 && probe < rto ? probe : rto);
+    return c->progress_ns + 1000 * (!c->probed && probe < rto ? probe : rto);
 }
 
 static uint64_t keepalive_deadline(const struct trk_client *c)

@@ -55,6 +55,7 @@ static int take_uplink(struct trk_soft *s, const struct trk_mem *mem, uint64_t o
         len = off < s->up_fin ? (size_t)(s->up_fin - off) : 0;
     if (len == 0)
         return TRK_OK;
+    s->up_recent = off;
     return trk_rcvbuf_write(&s->up, mem, off, p, len) < 0 ? TRK_E_NOMEM : TRK_OK;
 }
 
@@ -82,102 +83,120 @@ int trk_soft_uplink(struct trk_soft *s, const struct trk_mem *mem, const struct 
     return take_uplink(s, mem, u->up_off, u->up, u->up_len, (u->c.flags & TRK_REQ_FIN) != 0);
 }
 
+/* Bytes to be put into one packet. */
+struct item {
+    uint64_t off;
+    uint16_t len;
+};
+
 /*
- * What seq may carry: the asked range if it was sent before, else the bytes at down_high. False: nothing to send. One
- * FIN without bytes is enough for a plan (*bare_fin).
+ * The credit is a range of seqs; which of them were sent the table knows. What a request is granted joins it. A timeout
+ * or a new space ends all that was asked before. False: the request is older than that.
  */
-static bool fill_piece(struct trk_soft *s, uint64_t seq, uint64_t off, uint16_t len, uint64_t avail, bool fin,
-                       bool *bare_fin, struct trk_piece *out)
+static bool absorb(struct trk_soft *s, const struct trk_request *req, uint64_t now_us)
 {
-    if (off > s->down_high)
-        off = s->down_high;
-    uint64_t end = min_u64(off + len, avail);
-    off = max_u64(off, min_u64(s->down_una, avail));
-    uint16_t n = end > off ? (uint16_t)(end - off) : 0;
-    bool ends = fin && off + n == avail;
-    if (n == 0 && (!ends || *bare_fin))
+    bool is_newer = s->credit_end == 0 || newer(req->to.reqno, s->credit_to.reqno);
+    bool same = req->to.space.rho == s->credit_to.space.rho && req->law.epoch == s->credit_epoch;
+    if (!is_newer && !same)
         return false;
-    *bare_fin |= n == 0;
-    *out = (struct trk_piece){.seq = seq, .off = off, .len = n, .fin = ends};
-    s->down_high = max_u64(s->down_high, off + n);
-    s->bytes_down += n;
-    if (ends) {
-        s->fin_sent = true;
-        s->down_fin = avail;
+    if (req->n_grants > 0) {
+        uint64_t first = req->grant[0].seq, end = req->grant[req->n_grants - 1].seq + 1;
+        bool restart = req->to.space.rho != s->credit_to.space.rho ||
+                       (req->kind == TRK_KIND_TIMEOUT && req->law.epoch != s->credit_epoch);
+        if (restart || s->credit_next >= s->credit_end) {
+            s->credit_next = first;
+            s->credit_end = end;
+        }
+        s->credit_next = min_u64(s->credit_next, first);
+        s->credit_end = max_u64(s->credit_end, end);
+    }
+    if (is_newer && req->asked) {
+        s->credit_to = req->to;
+        s->credit_epoch = req->law.epoch;
+        s->credit_us = now_us;
     }
     return true;
 }
 
-/*
- * What a newer request left unsent joins the credit; what was sent meanwhile the table knows. A timeout or a new space
- * ends all that was asked before.
- */
-static void keep_credit(struct trk_soft *s, const struct trk_request *req, uint64_t first, uint64_t end,
-                        uint64_t now_us)
-{
-    bool fresh_start = req->kind == TRK_KIND_TIMEOUT || req->to.space.rho != s->credit_to.space.rho;
-    if (fresh_start || s->credit_next >= s->credit_end) {
-        s->credit_next = first;
-        s->credit_end = end;
-    } else if (end > s->credit_end)
-        s->credit_end = end;
-    s->credit_to = req->to;
-    s->credit_us = now_us;
-}
-
-static unsigned plan_request(struct trk_soft *s, const struct trk_request *req, uint64_t avail, bool fin,
-                             uint64_t now_us, struct trk_piece *pieces, unsigned max)
+/* What a request wants again: ranges that were sent before. New bytes need no list: they go in order. */
+static unsigned wanted_again(const struct trk_soft *s, const struct trk_request *req, struct item *items)
 {
     unsigned n = 0;
-    bool bare_fin = false;
-    uint64_t first_unsent = 0, end = 0;
     for (unsigned i = 0; i < req->n_grants; i++) {
-        const struct trk_grant *g = &req->grant[i];
-        if (n < max && fill_piece(s, g->seq, g->off, g->len, avail, fin, &bare_fin, &pieces[n])) {
-            n++;
-            continue;
-        }
-        if (first_unsent == 0)
-            first_unsent = g->seq;
-        end = g->seq + 1;
+        uint64_t off = max_u64(req->grant[i].off, s->down_una);
+        uint64_t end = min_u64(req->grant[i].off + req->grant[i].len, s->down_high);
+        if (off < end)
+            items[n++] = (struct item){off, (uint16_t)(end - off)};
     }
-    if (req->asked && (newer(req->to.reqno, s->credit_to.reqno) || s->credit_end == 0))
-        keep_credit(s, req, first_unsent, end, now_us);
     return n;
 }
 
-static unsigned plan_credit(struct trk_soft *s, const struct trk_replay *replay, uint64_t avail, bool fin,
-                            uint64_t now_us, struct trk_piece *pieces, unsigned max)
+/* The next seq of the credit that was not sent; false if there is none. */
+static bool next_seq(struct trk_soft *s, const struct trk_replay *replay, uint64_t *seq)
 {
-    bool old = now_us > s->credit_us + TRK_SOFT_OLD_CREDIT_US, bare_fin = s->fin_sent, stale = false;
-    uint16_t payload = trk_payload_bytes(s->credit_to.packet_size);
-    unsigned n = 0;
-    if (old && s->credit_end > s->credit_next + TRK_IW_PKTS)
-        s->credit_end = s->credit_next + TRK_IW_PKTS;
-    while (n < max && s->credit_next < s->credit_end) {
-        uint64_t seq = s->credit_next;
-        /* issued "for ever ago" would be stale after an eviction; soft state itself knows that this seq is unsent */
-        if (trk_replay_sent(replay, s->credit_to.space, seq, 1, UINT64_MAX, &stale) != 0) {
-            s->credit_next++;
+    bool stale = false;
+    while (s->credit_next < s->credit_end) {
+        unsigned n = (unsigned)min_u64(64, s->credit_end - s->credit_next);
+        /* "issued for ever": soft state itself knows better than a floor time what it has not sent */
+        uint64_t sent = trk_replay_sent(replay, s->credit_to.space, s->credit_next, n, UINT64_MAX, &stale);
+        uint64_t all = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+        if (sent == all) {
+            s->credit_next += n;
             continue;
         }
-        if (!fill_piece(s, seq, s->down_high, payload, avail, fin, &bare_fin, &pieces[n]))
-            break;
-        s->credit_next++;
-        n++;
+        s->credit_next += (unsigned)__builtin_ctzll(~sent);
+        *seq = s->credit_next;
+        return true;
     }
-    return n;
+    return false;
+}
+
+/* One packet's worth of new bytes, or the FIN alone; false: nothing new. */
+static bool new_bytes(struct trk_soft *s, uint64_t avail, bool fin, bool fin_again, struct item *it)
+{
+    uint64_t left = avail > s->down_high ? avail - s->down_high : 0;
+    it->off = s->down_high;
+    it->len = (uint16_t)min_u64(left, trk_payload_bytes(s->credit_to.packet_size));
+    return it->len > 0 || (fin && (!s->fin_sent || fin_again));
 }
 
 unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay, const struct trk_request *req,
                        uint64_t avail, bool fin, uint64_t now_us, struct trk_piece *pieces, unsigned max,
                        const struct trk_answer **to, bool *late)
 {
+    struct item items[TRK_GRANTS_MAX], it;
+    unsigned n = 0, n_items = 0, at = 0;
+    uint64_t seq;
     *late = req == NULL;
     *to = req != NULL ? &req->to : &s->credit_to;
-    if (req != NULL)
-        return plan_request(s, req, avail, fin, now_us, pieces, max);
-    return plan_credit(s, replay, avail, fin, now_us, pieces, max);
+    if (req != NULL) {
+        if (!absorb(s, req, now_us))
+            return 0;
+        n_items = wanted_again(s, req, items);
+    } else if (now_us > s->credit_us + TRK_SOFT_OLD_CREDIT_US) {
+        s->credit_end = min_u64(s->credit_end, s->credit_next + TRK_IW_PKTS);
+    }
+    /* A FIN that may have been lost goes again when it was asked for, but not once per overlapping request. */
+    bool fin_again = req != NULL && req->n_grants > 0 && s->down_una <= s->down_high &&
+                     now_us > s->fin_us + max_u64(req->srtt_us, TRK_SOFT_FIN_AGAIN_US);
+    while (n < max && next_seq(s, replay, &seq)) {
+        if (at < n_items)
+            it = items[at++];
+        else if (!new_bytes(s, avail, fin, fin_again, &it))
+            break;
+        bool ends = fin && it.off + it.len == avail;
+        pieces[n++] = (struct trk_piece){.seq = seq, .off = it.off, .len = it.len, .fin = ends};
+        s->credit_next = seq + 1;
+        s->down_high = max_u64(s->down_high, it.off + it.len);
+        s->bytes_down += it.len;
+        if (ends) {
+            s->fin_sent = true;
+            s->fin_us = now_us;
+            s->down_fin = avail;
+            fin_again = false;
+        }
+    }
+    return n;
 }
 
 bool trk_soft_can_push(const struct trk_soft *s, uint64_t avail, bool fin)
@@ -197,7 +216,10 @@ void trk_soft_up_state(struct trk_soft *s, struct trk_up_state *up)
         up->sack[0].end = b->una;
         up->n_sacks = 1;
     }
-    for (size_t i = 0; i < b->above.n && up->n_sacks < TRK_SACKS_MAX; i++) {
+    /* Of many ranges the one that grew last and those just below it: the client has heard of the others (RFC 2018). */
+    size_t room = (size_t)TRK_SACKS_MAX - up->n_sacks, at = trk_ranges_find(&b->above, s->up_recent);
+    size_t end = at < b->above.n ? at + 1 : b->above.n;
+    for (size_t i = end > room ? end - room : 0; i < b->above.n && up->n_sacks < TRK_SACKS_MAX; i++) {
         up->sack[up->n_sacks].start = b->above.v[i].start;
         up->sack[up->n_sacks].end = b->above.v[i].end;
         up->n_sacks++;

@@ -3,8 +3,9 @@
  * (protocol.md section 7, mode stateful): credit kept for data that is not there yet, uplink reassembly, and what the
  * application's stream has given. Sans-I/O; the daemon and the simulator run the same code.
  *
- * Downlink offsets: down_una (client has all below: may be released) <= down_high (highest byte ever sent). New bytes
- * are always sent in order: a grant for bytes beyond down_high carries the bytes at down_high.
+ * Downlink offsets: down_una (client has all below: may be released) <= down_high (highest byte ever sent). Granted seqs
+ * are used lowest first: for what was asked again, then for new bytes in order, whatever range the client put against a
+ * seq (it tracks bytes by what arrives). So no unsent seq ever lies below a sent one, and none looks lost.
  */
 #ifndef TRK_CORE_SOFT_H
 #define TRK_CORE_SOFT_H
@@ -14,6 +15,7 @@
 
 enum {
     TRK_SOFT_OLD_CREDIT_US = 1000000, /* older credit is worth at most IW */
+    TRK_SOFT_FIN_AGAIN_US = 100000, /* a FIN alone is not repeated sooner */
     TRK_SOFT_ACK_PKTS = 2,            /* answer at once after so many unanswered uplink packets */
 };
 
@@ -25,12 +27,15 @@ struct trk_soft {
     uint64_t credit_next; /* seqs [credit_next, credit_end) may be sent when there are bytes */
     uint64_t credit_end;
     uint64_t credit_us;
+    uint16_t credit_epoch;
     uint64_t down_una;
     uint64_t down_high;
     uint64_t down_fin; /* offset of the FIN, UINT64_MAX while unknown */
     bool fin_sent;
+    uint64_t fin_us; /* when it was sent last */
     struct trk_rcvbuf up;
     uint64_t up_fin;     /* offset of the client's FIN, UINT64_MAX while unknown */
+    uint64_t up_recent;  /* where uplink bytes came last */
     uint64_t up_limit;   /* as last told to the client */
     unsigned owed;       /* packets not answered yet */
     uint64_t owed_us;    /* since when */
@@ -55,7 +60,7 @@ int trk_soft_uplink(struct trk_soft *s, const struct trk_mem *mem, const struct 
 
 /*
  * What to send now: bytes [down_una, avail) can be had from the application, and if `fin` the stream ends at avail.
- * With req: its grants are used (and the rest kept as credit); with NULL: the kept credit. Writes at most max pieces
+ * With req: its grants join the credit, and it is answered; with NULL: the kept credit alone, for new bytes. Writes at most max pieces
  * and returns how many; *to is what to answer to, *late whether it is on credit. The caller must then send them all.
  * Pieces are ascending in seq; not necessarily in offset.
  */
