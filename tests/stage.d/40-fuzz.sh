@@ -1,7 +1,7 @@
 #!/bin/sh
 # budget: 1800
-# Every fuzz target tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60), from its corpus tests/fuzz/corpus/<name>, as many at once as
-# there are processors. A finding is left in build/fuzz/found.
+# Every fuzz target tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60), from the seeds that it makes and its corpus
+# tests/fuzz/corpus/<name>, as many at once as there are processors. A finding is left in build/fuzz/found.
 set -eu
 cd "$SRC"
 . tools/build.sh
@@ -29,6 +29,7 @@ fuzz() {
         echo "$1: tests/fuzz/local.mk does not build it" >"$work/$1.log"
         return
     fi
+    "$BUILD/fuzz/tests/fuzz/replay_${1#fuzz_}" --write "$work/$1" >"$work/$1.log" 2>&1 || return
     "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
         -artifact_prefix="$found/$1-" "$work/$1" ${corpus:+"$corpus"} >"$work/$1.log" 2>&1 &&
         : >"$work/$1.ok"
