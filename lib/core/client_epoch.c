@@ -31,11 +31,21 @@ static void begin(struct trk_client *c)
     c->ask_now = true;
 }
 
+/* Packets under way, as FlightSize in RFC 5681: what a cut halves where that is less than the window. */
+static uint32_t flight(const struct trk_client *c)
+{
+    return c->cur.n_asked + c->cur.n_lost + c->cur.n_rcvd + c->old.n_asked;
+}
+
 /* Computes the next epoch; false where the continuation does not reach that far (it must be refreshed first). */
 static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t attempt, uint64_t fold)
 {
     struct trk_law child;
-    uint32_t w = trk_law_window(&c->law, f - 1);
+    uint32_t w = trk_law_window(&c->law, f - 1), in_flight = flight(c);
+    if (c->pending && f == c->hole)
+        w = c->w_cl; /* the same loss again: what was under way then */
+    else if (in_flight < w)
+        w = in_flight > 0 ? in_flight : 1;
     if (trk_law_derive(&c->law, kind, f, attempt, w, &child) != TRK_OK)
         return false;
     c->pending = true;
@@ -44,6 +54,7 @@ static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t
     c->attempt = attempt;
     c->w_cl = w;
     c->parent_fold = fold;
+    c->fs = w < child.fs_pkts ? w : child.fs_pkts;
     c->epoch = child;
     return true;
 }
@@ -258,13 +269,12 @@ uint64_t trk_epoch_limit(const struct trk_client *c)
     (void)trk_track_ranges(&c->cur, range, &proof, &n);
     uint32_t w_cl = c->pending ? c->w_cl : UINT32_MAX;
     uint64_t limit = trk_law_limit(l, c->cur.k, n, w_cl, false);
-    uint64_t o = c->old.n_asked;
-    if (o == 0 || l->fs_pkts == 0)
+    uint64_t o = c->old.n_asked, fs = c->fs;
+    if (o == 0 || fs == 0)
         return limit;
     /* Metering while packets of the window before are under way (PRR as a pure function, RFC 6937). */
     uint64_t metered = limit > o + l->base - 1 ? limit - o : l->base - 1;
-    uint64_t gone = l->fs_pkts > o + 4 ? l->fs_pkts - o - 4 : 0;
-    uint64_t w0 = l->w0_q >> TRK_Q;
-    uint64_t released = l->base - 1 + (gone * w0 + l->fs_pkts - 1) / l->fs_pkts;
+    uint64_t gone = fs > o + 4 ? fs - o - 4 : 0;
+    uint64_t released = l->base - 1 + (gone * (l->w0_q >> TRK_Q) + fs - 1) / fs;
     return trk_min64(limit, trk_max64(metered, released));
 }

@@ -86,6 +86,7 @@ struct trk_client {
     uint64_t hole;
     uint8_t attempt;
     uint32_t w_cl; /* frozen while pending */
+    uint32_t fs;   /* packets that were under way at the last cut */
     uint64_t parent_fold;
     struct trk_track cur, old; /* old: the epoch before, while its packets are still under way */
     uint32_t unsent_reqno;     /* last answer that said what is unsent */
