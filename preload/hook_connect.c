@@ -264,7 +264,8 @@ static int start(int fd, struct trk_tag *tag, const struct trk_ipc_addr *local,
     trk_trace("fd %d: connect, id %016llx, port %u%s: %s", fd, (unsigned long long)order.id,
               remote->port, (order.flags & TRK_NAME_F_TCP_ONLY) != 0 ? ", TCP only (rules)" : "",
               rc == 0 ? "asked" : strerrordesc_np(-rc));
-    return rc == 0 ? -EINPROGRESS : rc == -EPIPE || rc == -ECONNRESET ? -ECONNREFUSED : rc;
+    /* A daemon that refuses at once closes while we still write: its verdict is in the result cell. */
+    return rc == 0 || rc == -EPIPE || rc == -ECONNRESET ? -EINPROGRESS : rc;
 }
 
 static int connect_first(int fd, struct trk_tag *tag, const struct sockaddr *addr, socklen_t len)

@@ -115,3 +115,9 @@ TESTS += %D%/include_scan.sh %D%/core_symbols.sh
 # manpages, command
 dist_check_SCRIPTS += %D%/manpages.sh %D%/command.sh
 TESTS += %D%/manpages.sh %D%/command.sh
+# test_rules
+check_PROGRAMS += %D%/test_rules
+TESTS += %D%/test_rules
+%C%_test_rules_SOURCES = %D%/test_rules.c preload/rules.c
+%C%_test_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_rules_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
