@@ -29,11 +29,11 @@ setup_install() (
     if [ ! -e "$policy" ]; then
         trap 'setup_as_root rm -f "$policy"' EXIT
         trap 'exit 130' INT TERM
-        setup_as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy"
+        setup_as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy" || exit 1
     fi
     apt="apt-get -y -q -o DPkg::Lock::Timeout=300"
-    setup_as_root env DEBIAN_FRONTEND=noninteractive $apt update
-    setup_as_root env DEBIAN_FRONTEND=noninteractive $apt install --no-install-recommends "$@"
+    setup_as_root env DEBIAN_FRONTEND=noninteractive $apt update || echo "no fresh lists; trying with the old ones"
+    setup_as_root env DEBIAN_FRONTEND=noninteractive $apt install --no-install-recommends "$@" || exit 1
     # Nor at the next boot.
     if [ -d /run/systemd/system ]; then
         for service in nginx redis-server; do
