@@ -12,6 +12,8 @@ bench-links: all
 	$(BENCH_ENV) $(top_srcdir)/tests/bench/links.py $(BENCH_FLAGS)
 bench-veth: all
 	$(BENCH_ENV) $(top_srcdir)/tests/bench/veth.py $(BENCH_FLAGS)
-bench: bench-veth bench-links
-.PHONY: bench bench-links bench-veth
+bench-crypto: %D%/bench_crypto
+	%D%/bench_crypto
+bench: bench-crypto bench-veth bench-links
+.PHONY: bench bench-crypto bench-links bench-veth
 EXTRA_DIST += %D%/measure.py %D%/links.py %D%/veth.py

@@ -1,6 +1,6 @@
 #!/bin/sh
 # budget: 900
-# Unit tests under the thread sanitizer.
+# Unit tests under the thread sanitizer, with the other compiler.
 set -eu
 cd "$SRC"
 . tools/build.sh
