@@ -208,7 +208,7 @@ static struct end *connect_into(const struct listener *l, enum trk_name_kind kin
 {
     struct trk_name name = {.kind = (uint8_t)kind, .id = next_id++, .local = *local, .remote = *remote};
     struct sockaddr_un un;
-    socklen_t len;
+    socklen_t len = 0;
     trk_ipc_addr_unmap(&name.local);
     trk_ipc_addr_unmap(&name.remote);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
