@@ -214,27 +214,32 @@ void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
     unsent_in(&c->cur, reqno, train_end);
 }
 
+/* Was x asked so long before a request that has been answered that it must have been answered too? */
+static bool is_late(const struct trk_client *c, const struct trk_seq_entry *e)
+{
+    uint32_t slack_us = c->reorder_seen ? c->rtt.srtt_us : c->rtt.srtt_us / 4;
+    return c->have_echo && e != NULL && e->state == TRK_SEQ_ASKED &&
+           trk_newer32(c->newest_echo_us, e->asked_us + slack_us + 1);
+}
+
 /*
  * Marks as lost what enough higher seqs, or DATA for a later enough request, arrived after. Returns whether any was.
+ * O(1) while nothing is missing, else O(window), once per batch.
  */
 static bool find_lost(struct trk_client *c, struct trk_track *t)
 {
-    uint32_t slack_us = c->reorder_seen ? c->rtt.srtt_us : c->rtt.srtt_us / 4;
+    uint64_t top = t->high_rcvd;
     unsigned above = 0;
     bool any = false;
-    if (t->n_asked == 0 || (t->n_rcvd == 0 && !c->have_echo))
+    if (t->n_asked == 0)
         return false;
-    uint64_t top = t->high_rcvd;
-    if (c->have_echo && t->high_asked > top)
+    if (is_late(c, trk_track_at(t, trk_max64(top, t->k) + 1)))
         top = t->high_asked; /* the time rule reaches beyond the highest that came */
     for (uint64_t s = top; s > t->k; s--) {
         struct trk_seq_entry *e = trk_track_at(t, s);
         if (e->state == TRK_SEQ_RECEIVED)
             above++;
-        if (e->state != TRK_SEQ_ASKED)
-            continue;
-        bool late = c->have_echo && trk_newer32(c->newest_echo_us, e->asked_us + slack_us + 1);
-        if (above < c->reorder && !late)
+        if (e->state != TRK_SEQ_ASKED || (above < c->reorder && !is_late(c, e)))
             continue;
         trk_track_set(t, e, TRK_SEQ_LOST);
         trk_ask_requeue(c, e);

@@ -18,13 +18,6 @@ void trk_track_free(struct trk_track *t, const struct trk_mem *mem)
     *t = (struct trk_track){0};
 }
 
-struct trk_seq_entry *trk_track_at(const struct trk_track *t, uint64_t seq)
-{
-    if (seq <= t->k || seq > t->high_asked)
-        return NULL;
-    return &t->v[seq & (t->cap - 1)];
-}
-
 static int grow(struct trk_track *t, const struct trk_mem *mem)
 {
     size_t cap = t->cap == 0 ? FIRST_CAP : 2 * t->cap;

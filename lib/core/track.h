@@ -51,7 +51,10 @@ void trk_track_reset(struct trk_track *t, uint64_t base);
 void trk_track_free(struct trk_track *t, const struct trk_mem *mem);
 
 /* The entry of a seq in (k, high_asked]; NULL outside. */
-struct trk_seq_entry *trk_track_at(const struct trk_track *t, uint64_t seq);
+static inline struct trk_seq_entry *trk_track_at(const struct trk_track *t, uint64_t seq)
+{
+    return seq <= t->k || seq > t->high_asked ? NULL : &t->v[seq & (t->cap - 1)];
+}
 
 /* Appends seq high_asked + 1 as NONE; NULL if there is no memory. */
 struct trk_seq_entry *trk_track_push(struct trk_track *t, const struct trk_mem *mem);
