@@ -1,5 +1,6 @@
 /*
- * addr.h: a UDP endpoint as the engine sees it. IPv4 is carried as v4-mapped IPv6 (::ffff:a.b.c.d, RFC 4291 2.5.5.2).
+ * addr.h: a UDP endpoint as the engine sees it. IPv4 is carried as v4-mapped IPv6 (::ffff:a.b.c.d,
+ * RFC 4291 2.5.5.2).
  */
 #ifndef TRK_BASE_ADDR_H
 #define TRK_BASE_ADDR_H

@@ -1,8 +1,9 @@
 /*
  * cursor.h: bounded reading and writing of big-endian fields. Pure.
  *
- * A read past the end yields zero, consumes nothing and makes the cursor bad for good; callers check once, at the end,
- * with trk_rd_ok(). A write past the end does nothing and makes the writer bad likewise.
+ * A read past the end yields zero, consumes nothing and makes the cursor bad for good; callers
+ * check once, at the end, with trk_rd_ok(). A write past the end does nothing and makes the writer
+ * bad likewise.
  */
 #ifndef TRK_BASE_CURSOR_H
 #define TRK_BASE_CURSOR_H

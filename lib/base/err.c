@@ -8,8 +8,8 @@ const char *trk_err_text(int code)
     switch (code) {
     case TRK_OK:
         return "ok";
-#define X(name, value, class, text)                                                                                    \
-    case value:                                                                                                        \
+#define X(name, value, class, text)                                                                \
+    case value:                                                                                    \
         return text;
         TRK_ERR_LIST(X)
 #undef X

@@ -64,7 +64,8 @@ static int grow(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t end)
     return TRK_OK;
 }
 
-/* All below `una` is here: takes in the ranges that it reaches. Never needs room, so bytes in order are never refused. */
+/* All below `una` is here: takes in the ranges that it reaches. Never needs room, so bytes in order
+ * are never refused. */
 static void advance(struct trk_rcvbuf *b, uint64_t una)
 {
     size_t n = 0;
@@ -80,7 +81,8 @@ static void advance(struct trk_rcvbuf *b, uint64_t una)
     memmove(&b->above.v[0], &b->above.v[n], b->above.n * sizeof b->above.v[0]);
 }
 
-long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t off, const uint8_t *src, size_t len)
+long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t off,
+                      const uint8_t *src, size_t len)
 {
     uint64_t end = off + len;
     if (end < off || end <= b->una)

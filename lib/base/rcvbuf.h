@@ -1,9 +1,11 @@
 /*
- * rcvbuf.h: reassembly of one direction of a byte stream into a ring. Pure but for the memory it is given.
+ * rcvbuf.h: reassembly of one direction of a byte stream into a ring. Pure but for the memory it is
+ * given.
  *
- * Offsets are absolute stream offsets. head: the lowest byte not yet taken by the application; una: the lowest byte not
- * yet received; head <= una. Bytes are accepted in [una, head + window); what lies outside is not an error, it is just
- * not kept. The ring grows by doubling up to the window, so an idle stream holds no memory.
+ * Offsets are absolute stream offsets. head: the lowest byte not yet taken by the application; una:
+ * the lowest byte not yet received; head <= una. Bytes are accepted in [una, head + window); what
+ * lies outside is not an error, it is just not kept. The ring grows by doubling up to the window,
+ * so an idle stream holds no memory.
  */
 #ifndef TRK_BASE_RCVBUF_H
 #define TRK_BASE_RCVBUF_H
@@ -29,15 +31,17 @@ void trk_rcvbuf_init(struct trk_rcvbuf *b, size_t window_bytes);
 void trk_rcvbuf_free(struct trk_rcvbuf *b, const struct trk_mem *mem);
 
 /*
- * Stores bytes [off, off + len) as far as they are new and fit. Returns how many bytes were new and kept (0 or more),
- * or TRK_E_NOMEM (nothing stored).
+ * Stores bytes [off, off + len) as far as they are new and fit. Returns how many bytes were new and
+ * kept (0 or more), or TRK_E_NOMEM (nothing stored).
  */
-long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t off, const uint8_t *src, size_t len);
+long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t off,
+                      const uint8_t *src, size_t len);
 
 /* The bytes [head, una) in at most two pieces, borrowed. Returns how many pieces (0 to 2). */
 int trk_rcvbuf_peek(const struct trk_rcvbuf *b, struct iovec iov[2]);
 
-/* The application took n bytes (at most una - head). Gives the ring back when it is empty and large. */
+/* The application took n bytes (at most una - head). Gives the ring back when it is empty and
+ * large. */
 void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t n);
 
 /* The highest offset that may be sent to us. */

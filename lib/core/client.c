@@ -12,8 +12,9 @@
 
 static void enter(struct trk_client *c, enum trk_client_state to)
 {
-    TRK_ASSERT((c->state == TRK_CLIENT_OPENING && (to == TRK_CLIENT_OPEN || to == TRK_CLIENT_FAILED)) ||
-               (c->state == TRK_CLIENT_OPEN && (to == TRK_CLIENT_CLOSED || to == TRK_CLIENT_FAILED)));
+    TRK_ASSERT(
+        (c->state == TRK_CLIENT_OPENING && (to == TRK_CLIENT_OPEN || to == TRK_CLIENT_FAILED)) ||
+        (c->state == TRK_CLIENT_OPEN && (to == TRK_CLIENT_CLOSED || to == TRK_CLIENT_FAILED)));
     c->state = to;
 }
 
@@ -100,7 +101,8 @@ static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_p
     c->progress_ns = now_ns;
 }
 
-static int read_opening(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a, size_t len)
+static int read_opening(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a,
+                        size_t len)
 {
     if ((a->c.flags & TRK_ACK_OPENED) == 0 || a->nonce != c->conf.nonce)
         return TRK_E_UNKNOWN;
@@ -157,7 +159,8 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
     return TRK_OK;
 }
 
-/* Soft: the server may be one of several, with the wrong clock. Hard after several tries over several seconds. */
+/* Soft: the server may be one of several, with the wrong clock. Hard after several tries over
+ * several seconds. */
 static void cannot_open(struct trk_client *c, uint64_t now_ns)
 {
     if (c->cannot_open == 0 || now_ns - c->cannot_open_ns >= 1000 * MS_NS) {
@@ -252,7 +255,8 @@ int trk_client_read(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
         return read_reset(c, pkt, len);
     case TRK_TYPE_VERSION:
         if (c->state == TRK_CLIENT_OPENING && len > TRK_COMMON_BYTES)
-            trk_client_fail(c, TRK_E_REFUSED); /* it speaks, but not our version: as if nobody listened */
+            trk_client_fail(
+                c, TRK_E_REFUSED); /* it speaks, but not our version: as if nobody listened */
         return TRK_OK;
     case TRK_TYPE_PATH:
     case TRK_TYPE_OPEN:
@@ -281,13 +285,15 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
         n = trk_request_reset(c, buf, cap);
         c->reset_next_ns = now_ns + (200 * MS_NS << (TRK_RESET_REPEATS - c->resets_left));
         c->resets_left--;
-    } else if (c->state == TRK_CLIENT_OPENING && now_ns >= c->open_next_ns && c->opens_sent < TRK_OPEN_TRIES) {
+    } else if (c->state == TRK_CLIENT_OPENING && now_ns >= c->open_next_ns &&
+               c->opens_sent < TRK_OPEN_TRIES) {
         n = trk_request_open(c, now_ns, buf, cap);
     } else if (c->state == TRK_CLIENT_OPEN) {
         if (trk_ask_due(c, now_ns))
             n = trk_request_write(c, now_ns, buf, cap);
         else if (trk_up_ready(c) && (!c->answered || now_ns - c->request_ns >= TRK_DELAY_MIN_NS))
-            n = trk_request_write(c, now_ns, buf, cap); /* the first of a train carries the continuation */
+            n = trk_request_write(c, now_ns, buf,
+                                  cap); /* the first of a train carries the continuation */
         else if (trk_up_ready(c))
             n = trk_request_uplink(c, now_ns, buf, cap);
     }
@@ -360,7 +366,8 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
 
 void trk_client_expire(struct trk_client *c, uint64_t now_ns)
 {
-    if (c->state == TRK_CLIENT_OPENING && c->opens_sent >= TRK_OPEN_TRIES && now_ns >= c->open_next_ns)
+    if (c->state == TRK_CLIENT_OPENING && c->opens_sent >= TRK_OPEN_TRIES &&
+        now_ns >= c->open_next_ns)
         trk_client_fail(c, TRK_E_TIMEOUT);
     if (c->state != TRK_CLIENT_OPEN)
         return;

@@ -1,10 +1,11 @@
 /*
- * client.h: one connection, the client's side: the congestion controller, all timers, both byte streams. Sans-I/O:
- * datagrams and the time in; datagrams, stream bytes and the next deadline out.
+ * client.h: one connection, the client's side: the congestion controller, all timers, both byte
+ * streams. Sans-I/O: datagrams and the time in; datagrams, stream bytes and the next deadline out.
  *
- * Use: trk_client_init(); then after anything happened (datagram read, deadline reached, stream bytes added or taken)
- * call trk_client_write() until it returns 0 and send each datagram; then ask trk_client_deadline(). Packets of one
- * burst have equal sizes where they can, so that the caller may send them as a GSO train.
+ * Use: trk_client_init(); then after anything happened (datagram read, deadline reached, stream
+ * bytes added or taken) call trk_client_write() until it returns 0 and send each datagram; then ask
+ * trk_client_deadline(). Packets of one burst have equal sizes where they can, so that the caller
+ * may send them as a GSO train.
  *
  * Times are monotonic ns. Memory comes from conf.mem. One thread at a time.
  *
@@ -26,9 +27,10 @@ struct trk_client_conf {
     uint64_t nonce;            /* random: the OPEN's */
     uint16_t service_port;
     uint16_t client_port; /* inner source port */
-    uint16_t packet_size; /* largest to offer; TRK_PACKET_MIN_BYTES..TRK_PACKET_V4_BYTES. Smaller is tried as well */
+    uint16_t packet_size; /* largest to offer; TRK_PACKET_MIN_BYTES..TRK_PACKET_V4_BYTES. Smaller is
+                             tried as well */
     size_t down_window_bytes; /* most received bytes held for the application: bounds the rate */
-    size_t up_window_bytes;   /* most bytes accepted from the application and not yet acknowledged */
+    size_t up_window_bytes; /* most bytes accepted from the application and not yet acknowledged */
 };
 
 enum trk_client_state {
@@ -56,25 +58,26 @@ struct trk_client_info {
     uint64_t up_retransmits;
 };
 
-/* A new connection, OPENING; the first trk_client_write() gives the OPEN. NULL if there is no memory. */
+/* A new connection, OPENING; the first trk_client_write() gives the OPEN. NULL if there is no
+ * memory. */
 struct trk_client *trk_client_new(const struct trk_client_conf *conf, uint64_t now_ns);
 void trk_client_free(struct trk_client *c);
 
 /*
- * Takes a datagram that came for this cid from the server's address. Returns TRK_OK or a DROP code (counted by the
- * caller); the state may have changed.
+ * Takes a datagram that came for this cid from the server's address. Returns TRK_OK or a DROP code
+ * (counted by the caller); the state may have changed.
  */
 int trk_client_read(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len);
 
 /*
- * The end of a receive batch: asks are decided here, once per batch rather than once per packet. Call it after the
- * last trk_client_read() of a batch and before trk_client_write().
+ * The end of a receive batch: asks are decided here, once per batch rather than once per packet.
+ * Call it after the last trk_client_read() of a batch and before trk_client_write().
  */
 void trk_client_batch_end(struct trk_client *c, uint64_t now_ns);
 
 /*
- * The next datagram to send, written to buf (cap at least 1472). Returns its length, or 0 when there is nothing to
- * send now.
+ * The next datagram to send, written to buf (cap at least 1472). Returns its length, or 0 when
+ * there is nothing to send now.
  */
 size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
 
@@ -107,7 +110,8 @@ bool trk_client_up_done(const struct trk_client *c);
 
 /* Ends the connection at once: FAILED with TRK_E_RESET, and RESETs to the server, a few times. */
 void trk_client_abort(struct trk_client *c, uint64_t now_ns);
-/* After the end (CLOSED, FAILED): is there something left to send? The object must live until this is false. */
+/* After the end (CLOSED, FAILED): is there something left to send? The object must live until this
+ * is false. */
 bool trk_client_lingers(const struct trk_client *c);
 
 void trk_client_get_info(const struct trk_client *c, struct trk_client_info *info);

@@ -1,7 +1,9 @@
 /*
- * What to ask for: which seqs (limits, overlap, pacing), for which bytes (lost ones first, then new ones).
+ * What to ask for: which seqs (limits, overlap, pacing), for which bytes (lost ones first, then new
+ * ones).
  *
- * Bytes are tracked by stream range received, never by seq: what a seq carried is what arrived in it.
+ * Bytes are tracked by stream range received, never by seq: what a seq carried is what arrived in
+ * it.
  */
 #include "core/client_int.h"
 
@@ -26,7 +28,8 @@ static void want(struct trk_client *c, uint64_t from, uint64_t to)
 void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e)
 {
     want(c, e->off, e->off + e->len);
-    if (e->fresh) /* it may have carried other bytes than asked: whatever is missing below is wanted again */
+    if (e->fresh) /* it may have carried other bytes than asked: whatever is missing below is wanted
+                     again */
         want(c, c->down.una, trk_min64(c->down_high, e->off));
 }
 
@@ -35,7 +38,8 @@ void trk_ask_holes(struct trk_client *c)
     want(c, c->down.una, c->down_high);
 }
 
-/* Is [start, end) under way in seqs that ask for exactly these bytes? Then it is not wanted twice. */
+/* Is [start, end) under way in seqs that ask for exactly these bytes? Then it is not wanted twice.
+ */
 static void drop_under_way(struct trk_client *c, const struct trk_track *t)
 {
     for (uint64_t s = t->k + 1; s <= t->high_asked; s++) {
@@ -45,7 +49,8 @@ static void drop_under_way(struct trk_client *c, const struct trk_track *t)
     }
 }
 
-/* New bytes beyond those asked for so far go behind what really came: the server may have sent shorter pieces. */
+/* New bytes beyond those asked for so far go behind what really came: the server may have sent
+ * shorter pieces. */
 static void resync(struct trk_client *c, uint64_t seq)
 {
     uint64_t off = c->down_high;
@@ -64,7 +69,8 @@ static void resync(struct trk_client *c, uint64_t seq)
 void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
 {
     uint64_t whole_end = d->off + d->payload_len;
-    uint64_t end = trk_min64(whole_end, trk_rcvbuf_limit(&c->down)); /* what lies beyond was not kept */
+    uint64_t end =
+        trk_min64(whole_end, trk_rcvbuf_limit(&c->down)); /* what lies beyond was not kept */
     bool exact = end == c->down_high + d->payload_len && d->payload_len == payload_of(c);
     if ((d->c.flags & TRK_DATA_FIN) != 0 && c->fin_off == TRK_NO_OFF && whole_end >= c->down_high)
         c->fin_off = whole_end;
@@ -89,7 +95,8 @@ static bool has_need(const struct trk_client *c)
     if (c->ask_off >= trk_rcvbuf_limit(&c->down))
         return false;
     uint32_t half = trk_law_window(&c->epoch, c->cur.k) / 2;
-    return c->cur.n_unsent < (half > 2 ? half : 2); /* the server has enough credit for what may come */
+    return c->cur.n_unsent <
+           (half > 2 ? half : 2); /* the server has enough credit for what may come */
 }
 
 uint32_t trk_ask_quantum(const struct trk_client *c)
@@ -158,7 +165,8 @@ uint64_t trk_ask_deadline(const struct trk_client *c)
 }
 
 /* Asks for seq entry e to bring [off, off + len). */
-static void book(struct trk_client *c, uint64_t now_ns, struct trk_seq_entry *e, uint64_t off, uint64_t len, bool fresh)
+static void book(struct trk_client *c, uint64_t now_ns, struct trk_seq_entry *e, uint64_t off,
+                 uint64_t len, bool fresh)
 {
     trk_track_set(&c->cur, e, TRK_SEQ_ASKED);
     e->off = off;
@@ -191,7 +199,8 @@ static bool next_bytes(struct trk_client *c, uint64_t *off, uint64_t *len, bool 
     return true;
 }
 
-/* Lost bytes go onto credit that the server already has: a lower seq must not stay unsent below a higher one. */
+/* Lost bytes go onto credit that the server already has: a lower seq must not stay unsent below a
+ * higher one. */
 static void reuse_unsent(struct trk_client *c, uint64_t now_ns)
 {
     if (c->cur.n_unsent == 0 || c->want.n == 0)
@@ -242,7 +251,8 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
     return first;
 }
 
-/* Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many. */
+/* Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many.
+ */
 static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from, struct trk_ask *out)
 {
     uint16_t piece = payload_of(c);

@@ -1,9 +1,10 @@
 /*
  * Epochs: which continuation the client holds, what it may ask for under it, when it cuts.
  *
- * A loss or a timeout makes the client derive the next epoch by itself (`pending`): its requests carry the continuation
- * in hand, the kind and the hole, and ask in the derived epoch; the server derives the same and puts the sealed result
- * into every answer until it is used. Never two derivations: a loss in a pending epoch waits until it is in hand.
+ * A loss or a timeout makes the client derive the next epoch by itself (`pending`): its requests
+ * carry the continuation in hand, the kind and the hole, and ask in the derived epoch; the server
+ * derives the same and puts the sealed result into every answer until it is used. Never two
+ * derivations: a loss in a pending epoch waits until it is in hand.
  */
 #include "core/client_int.h"
 
@@ -13,7 +14,8 @@ static void abandon(struct trk_client *c, struct trk_track *t)
     uint64_t lowest_fresh = TRK_NO_OFF;
     for (uint64_t s = t->k + 1; s <= t->high_asked; s++) {
         struct trk_seq_entry *e = trk_track_at(t, s);
-        if (e->state == TRK_SEQ_UNSENT && e->fresh) /* never sent: ask for these bytes as new ones again */
+        if (e->state == TRK_SEQ_UNSENT &&
+            e->fresh) /* never sent: ask for these bytes as new ones again */
             lowest_fresh = trk_min64(lowest_fresh, e->off);
         else if (e->state == TRK_SEQ_ASKED || e->state == TRK_SEQ_UNSENT)
             trk_ask_requeue(c, e);
@@ -31,14 +33,17 @@ static void begin(struct trk_client *c)
     c->ask_now = true;
 }
 
-/* Packets under way, as FlightSize in RFC 5681: what a cut halves where that is less than the window. */
+/* Packets under way, as FlightSize in RFC 5681: what a cut halves where that is less than the
+ * window. */
 static uint32_t flight(const struct trk_client *c)
 {
     return c->cur.n_asked + c->cur.n_lost + c->cur.n_rcvd + c->old.n_asked;
 }
 
-/* Computes the next epoch; false where the continuation does not reach that far (it must be refreshed first). */
-static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t attempt, uint64_t fold)
+/* Computes the next epoch; false where the continuation does not reach that far (it must be
+ * refreshed first). */
+static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t attempt,
+                   uint64_t fold)
 {
     struct trk_law child;
     uint32_t w = trk_law_window(&c->law, f - 1), in_flight = flight(c);
@@ -59,7 +64,8 @@ static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t
     return true;
 }
 
-/* A hole was found: the old window's packets go on arriving while the new epoch is asked for, metered. */
+/* A hole was found: the old window's packets go on arriving while the new epoch is asked for,
+ * metered. */
 static void cut(struct trk_client *c)
 {
     if (!derive(c, TRK_KIND_HOLE, c->cur.k + 1, 0, c->cur.fold))
@@ -119,7 +125,8 @@ static void new_space(struct trk_client *c, const struct trk_law *law)
     begin(c);
 }
 
-void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len, bool stale)
+void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len,
+                         bool stale)
 {
     struct trk_law law;
     if (trk_cont_read_law(cont, len, &law) != TRK_OK)
@@ -132,7 +139,8 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
     } else if (ahead == 1 && c->pending && law.base == c->epoch.base) {
         c->law = c->epoch = law;
         c->pending = false;
-    } else if (ahead == 0 && !c->pending && law.base == c->law.base && law.law_base > c->law.law_base) {
+    } else if (ahead == 0 && !c->pending && law.base == c->law.base &&
+               law.law_base > c->law.law_base) {
         c->law = c->epoch = law;
     } else {
         return;
@@ -180,7 +188,8 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
         late_arrival(c, t, d->seq);
     if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
-    if ((d->c.flags & TRK_DATA_LATE) == 0 && (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
+    if ((d->c.flags & TRK_DATA_LATE) == 0 &&
+        (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
         c->newest_echo_us = d->ts;
         c->have_echo = true;
     }
@@ -207,14 +216,16 @@ static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end)
 
 void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
 {
-    if (trk_newer32(c->space_reqno, reqno) || (reqno == c->unsent_reqno && train_end == c->unsent_end))
+    if (trk_newer32(c->space_reqno, reqno) ||
+        (reqno == c->unsent_reqno && train_end == c->unsent_end))
         return; /* every packet of a train says the same */
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
     unsent_in(&c->cur, reqno, train_end);
 }
 
-/* Was x asked so long before a request that has been answered that it must have been answered too? */
+/* Was x asked so long before a request that has been answered that it must have been answered too?
+ */
 static bool is_late(const struct trk_client *c, const struct trk_seq_entry *e)
 {
     uint32_t slack_us = c->reorder_seen ? c->rtt.srtt_us : c->rtt.srtt_us / 4;
@@ -223,8 +234,8 @@ static bool is_late(const struct trk_client *c, const struct trk_seq_entry *e)
 }
 
 /*
- * Marks as lost what enough higher seqs, or DATA for a later enough request, arrived after. Returns whether any was.
- * O(1) while nothing is missing, else O(window), once per batch.
+ * Marks as lost what enough higher seqs, or DATA for a later enough request, arrived after. Returns
+ * whether any was. O(1) while nothing is missing, else O(window), once per batch.
  */
 static bool find_lost(struct trk_client *c, struct trk_track *t)
 {
@@ -277,7 +288,8 @@ uint64_t trk_epoch_limit(const struct trk_client *c)
     uint64_t o = c->old.n_asked, fs = c->fs;
     if (o == 0 || fs == 0)
         return limit;
-    /* Metering while packets of the window before are under way (PRR as a pure function, RFC 6937). */
+    /* Metering while packets of the window before are under way (PRR as a pure function, RFC 6937).
+     */
     uint64_t metered = limit > o + l->base - 1 ? limit - o : l->base - 1;
     uint64_t gone = fs > o + 4 ? fs - o - 4 : 0;
     uint64_t released = l->base - 1 + (gone * (l->w0_q >> TRK_Q) + fs - 1) / fs;

@@ -2,10 +2,9 @@
  * client_int.h: the client's inside, shared by client*.c only.
  *
  *   client.c          life, opening, reading answers, timers
- *   client_epoch.c    continuations, cuts, timeouts, loss detection (protocol: THE STATELESS WINDOW)
- *   client_ask.c      what to ask for next: limits, stream ranges, pacing
- *   client_request.c  writing REQUEST, UPLINK, OPEN, RESET
- *   client_up.c       the uplink: a plain stateful sender
+ *   client_epoch.c    continuations, cuts, timeouts, loss detection (protocol: THE STATELESS
+ * WINDOW) client_ask.c      what to ask for next: limits, stream ranges, pacing client_request.c
+ * writing REQUEST, UPLINK, OPEN, RESET client_up.c       the uplink: a plain stateful sender
  */
 #ifndef TRK_CORE_CLIENT_INT_H
 #define TRK_CORE_CLIENT_INT_H
@@ -20,13 +19,14 @@
 #define TRK_NO_OFF UINT64_MAX
 
 enum {
-    TRK_OPEN_RETRY_MS = 100,    /* protocol section 8: 100, 200, then doubled */
-    TRK_OPEN_TRIES = 10,        /* about 50 s in all; the caller usually decides earlier */
-    TRK_DELAY_MAX_NS = 25000000,/* a proof is never put off longer */
-    TRK_DELAY_MIN_NS = 1000000, /* timers are no finer */
+    TRK_OPEN_RETRY_MS = 100,     /* protocol section 8: 100, 200, then doubled */
+    TRK_OPEN_TRIES = 10,         /* about 50 s in all; the caller usually decides earlier */
+    TRK_DELAY_MAX_NS = 25000000, /* a proof is never put off longer */
+    TRK_DELAY_MIN_NS = 1000000,  /* timers are no finer */
     TRK_REORDER_MIN = 3,
     TRK_REORDER_MAX = 300,
-    TRK_KEEPALIVE_FIRST_MS = 1000, /* doubled up to the next: a lost push is found soon after activity */
+    TRK_KEEPALIVE_FIRST_MS =
+        1000, /* doubled up to the next: a lost push is found soon after activity */
     TRK_KEEPALIVE_MAX_MS = 20000,  /* NATs forget UDP after 30 s */
     TRK_CANNOT_OPEN_TRIES = 3,     /* over at least as many seconds: "cannot open" is soft */
     TRK_SILENCE_LIMIT_MS = 120000, /* nothing heard while something is asked for: ETIMEDOUT */
@@ -78,8 +78,8 @@ struct trk_client {
 
     /* the continuation in hand, and the epoch asked in */
     uint8_t cont[TRK_CONT_BYTES];
-    uint64_t cont_ns; /* when it came */
-    struct trk_law law; /* of cont */
+    uint64_t cont_ns;     /* when it came */
+    struct trk_law law;   /* of cont */
     struct trk_law epoch; /* = law, or derived from it while `pending` */
     bool pending;
     enum trk_kind kind;
@@ -91,10 +91,10 @@ struct trk_client {
     struct trk_track cur, old; /* old: the epoch before, while its packets are still under way */
     uint32_t unsent_reqno;     /* last answer that said what is unsent */
     uint64_t unsent_end;
-    uint32_t space_reqno;      /* first request of the present space: earlier answers carry bytes only */
+    uint32_t space_reqno; /* first request of the present space: earlier answers carry bytes only */
 
     /* requests */
-    uint32_t reqno; /* of the next one */
+    uint32_t reqno;      /* of the next one */
     uint64_t overlap[2]; /* where the new asks of the last two requests began */
     bool ask_now, probe, keepalive, refresh_due;
     uint64_t ask_due_ns; /* delayed proof or ask */
@@ -102,7 +102,7 @@ struct trk_client {
     uint64_t refresh_ns; /* last request with REFRESH */
     uint64_t tokens_q;   /* pacing: packets, 16 fractional bits */
     uint64_t tokens_ns;
-    bool answered;       /* some REQUEST was answered: the server has what soft state it wants */
+    bool answered; /* some REQUEST was answered: the server has what soft state it wants */
     uint64_t last_out_ns;
     uint64_t request_ns; /* last REQUEST: uplink packets close behind it need no continuation */
 
@@ -167,7 +167,8 @@ bool trk_client_down_done(const struct trk_client *c);
 
 /* client_epoch.c */
 /* Takes a continuation that came with an answer; stale: with reason STALE. */
-void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len, bool stale);
+void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len,
+                         bool stale);
 /* A DATA packet of this space: proofs and trackers. Returns TRK_OK if its seq was news. */
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
 /* Every asked seq above train_end, last asked in reqno or before, was not sent yet. */
@@ -208,7 +209,8 @@ void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem);
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state *up);
 /* May (and can) a packet with uplink bytes or FIN go now? */
 bool trk_up_ready(const struct trk_client *c);
-/* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no memory or no room. */
+/* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no
+ * memory or no room. */
 const struct trk_seg *trk_up_take(struct trk_client *c, uint64_t now_ns, uint32_t tx, size_t room);
 uint64_t trk_up_deadline(const struct trk_client *c);
 void trk_up_expire(struct trk_client *c, uint64_t now_ns);

@@ -7,7 +7,8 @@ enum { TRK_REFRESH_MIN_NS = 1000000 };
 
 size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
 {
-    /* The first OPEN tries the large packet size on the path; if it stays unanswered, every path's size. */
+    /* The first OPEN tries the large packet size on the path; if it stays unanswered, every path's
+     * size. */
     size_t size = c->opens_sent == 0 ? c->conf.packet_size : TRK_OPEN_MIN_BYTES;
     struct trk_open o = {
         .c = {.cid = c->conf.cid},
@@ -20,7 +21,8 @@ size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
     long n = trk_wire_write_open(buf, cap, &o, size);
     if (n < 0)
         return 0;
-    uint64_t wait_ms = c->opens_sent < 2 ? TRK_OPEN_RETRY_MS : (uint64_t)TRK_OPEN_RETRY_MS << (c->opens_sent - 1);
+    uint64_t wait_ms =
+        c->opens_sent < 2 ? TRK_OPEN_RETRY_MS : (uint64_t)TRK_OPEN_RETRY_MS << (c->opens_sent - 1);
     c->opens_sent++;
     c->open_next_ns = now_ns + wait_ms * 1000000;
     return (size_t)n;
@@ -28,8 +30,10 @@ size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
 
 size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap)
 {
-    struct trk_reset_pkt x = {
-        .c = {.steer = c->steer, .cid = c->conf.cid}, .reason = 0, .cont = c->cont, .cont_len = TRK_CONT_BYTES};
+    struct trk_reset_pkt x = {.c = {.steer = c->steer, .cid = c->conf.cid},
+                              .reason = 0,
+                              .cont = c->cont,
+                              .cont_len = TRK_CONT_BYTES};
     long n = trk_wire_write_reset(buf, cap, &x, false);
     return n > 0 ? (size_t)n : 0;
 }
@@ -41,7 +45,8 @@ static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
         return false;
     uint64_t every = trk_max64((uint64_t)c->rtt.srtt_us * 1000, TRK_REFRESH_MIN_NS);
     uint64_t proved = c->cur.k + 1 - c->law.law_base, w0 = c->law.w0_q >> TRK_Q;
-    bool due = c->refresh_due || now_ns - c->refresh_ns >= every || (c->law.flags & TRK_LAW_FIRST) != 0;
+    bool due =
+        c->refresh_due || now_ns - c->refresh_ns >= every || (c->law.flags & TRK_LAW_FIRST) != 0;
     if (!due && proved >= w0)
         due = now_ns - c->refresh_ns >= every / 4;
     if (due) {
@@ -92,7 +97,8 @@ size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, si
             q.up_off = seg->off;
             q.up = bytes;
             q.up_len = seg->len;
-            q.c.flags |= (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0));
+            q.c.flags |=
+                (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0));
         }
     }
     long n = trk_wire_write_request(buf, cap, &q);
@@ -117,7 +123,8 @@ size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, s
     struct trk_uplink_pkt u = {
         .c = {.steer = c->steer,
               .cid = c->conf.cid,
-              .flags = (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0))},
+              .flags =
+                  (uint16_t)((seg->fin ? TRK_REQ_FIN : 0) | (seg->repeat ? TRK_REQ_REPEAT : 0))},
         .reqno = c->reqno,
         .ts = trk_us32(now_ns),
         .ref = c->uplink_ref,

@@ -1,6 +1,6 @@
 /*
- * The uplink: a plain sender with Reno (RFC 5681), SACK-like ranges, a time rule (RFC 8985) and a timeout (RFC 6298).
- * The client keeps all of it; the server only says what it has.
+ * The uplink: a plain sender with Reno (RFC 5681), SACK-like ranges, a time rule (RFC 8985) and a
+ * timeout (RFC 6298). The client keeps all of it; the server only says what it has.
  */
 #include "core/client_int.h"
 
@@ -112,7 +112,8 @@ static struct trk_seg *take_lost(struct trk_client *c, size_t room)
 static struct trk_seg *take_new(struct trk_client *c, size_t room)
 {
     struct trk_uplink *u = &c->up;
-    uint64_t left = trk_min64(u->buf.end, u->limit) - trk_min64(u->next, trk_min64(u->buf.end, u->limit));
+    uint64_t left =
+        trk_min64(u->buf.end, u->limit) - trk_min64(u->next, trk_min64(u->buf.end, u->limit));
     size_t len = left < room ? (size_t)left : room;
     if (room == 0 || (u->n == u->cap && !grow(u, &c->mem)))
         return NULL;
@@ -228,7 +229,8 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state
         acked++;
     }
     trk_sndbuf_release(&u->buf, &c->mem, up->ack);
-    while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED && seg_at(u, 0)->off + seg_at(u, 0)->len <= up->ack) {
+    while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED &&
+           seg_at(u, 0)->off + seg_at(u, 0)->len <= up->ack) {
         u->head = (u->head + 1) & (u->cap - 1);
         u->n--;
     }
@@ -257,7 +259,8 @@ void trk_up_expire(struct trk_client *c, uint64_t now_ns)
     if (now_ns < trk_up_deadline(c))
         return;
     uint64_t rto = trk_rtt_rto_us(&c->rtt, u->backoff);
-    if (now_ns < u->progress_ns + 1000 * rto) { /* a probe: the newest one again, whatever the window */
+    if (now_ns <
+        u->progress_ns + 1000 * rto) { /* a probe: the newest one again, whatever the window */
         u->probed = true;
         for (size_t i = u->n; i-- > 0;)
             if (seg_at(u, i)->state == SEG_SENT) {

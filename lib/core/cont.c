@@ -50,14 +50,16 @@ int trk_cont_read_law(const uint8_t *cont, size_t len, struct trk_law *l)
     if (!trk_rd_ok(&r) || len != TRK_CONT_BYTES)
         return TRK_E_SHORT;
     uint32_t w_max = (uint32_t)TRK_WINDOW_MAX_PKTS << TRK_Q;
-    if (kind != TRK_CONT_KIND_TRANSPORT || l->law != TRK_LAW_RENO || (l->flags & ~TRK_LAW_KNOWN) != 0 ||
-        l->packet_size < TRK_PACKET_MIN_BYTES || l->base == 0 || l->law_base < l->base || l->w0_q > w_max ||
-        l->w0_q < 1u << TRK_Q || l->ssthresh_q > w_max || l->fs_pkts > TRK_WINDOW_MAX_PKTS)
+    if (kind != TRK_CONT_KIND_TRANSPORT || l->law != TRK_LAW_RENO ||
+        (l->flags & ~TRK_LAW_KNOWN) != 0 || l->packet_size < TRK_PACKET_MIN_BYTES || l->base == 0 ||
+        l->law_base < l->base || l->w0_q > w_max || l->w0_q < 1u << TRK_Q ||
+        l->ssthresh_q > w_max || l->fs_pkts > TRK_WINDOW_MAX_PKTS)
         return TRK_E_FIELD;
     return TRK_OK;
 }
 
-int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const struct trk_secret *s, uint8_t *out)
+int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const struct trk_secret *s,
+                  uint8_t *out)
 {
     uint32_t step = ops->step(ops->ctx);
     law->key_step = (uint16_t)step;
@@ -76,8 +78,8 @@ int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const str
     trk_wr_u64(&w, s->opened_us);
     trk_wr_u32(&w, s->ssthresh_prev_q);
     TRK_ASSERT(trk_wr_ok(&clear) && trk_wr_ok(&w) && trk_wr_left(&w) == 0);
-    int rc = ops->seal(ops->ctx, TRK_KEY_TRANSPORT, step, out, TRK_CONT_CLEAR_BYTES, plain, sizeof plain,
-                       out + TRK_CONT_CLEAR_BYTES);
+    int rc = ops->seal(ops->ctx, TRK_KEY_TRANSPORT, step, out, TRK_CONT_CLEAR_BYTES, plain,
+                       sizeof plain, out + TRK_CONT_CLEAR_BYTES);
     return rc == 0 ? TRK_OK : TRK_E_KEY;
 }
 
@@ -88,16 +90,16 @@ static uint32_t whole_step(uint32_t now, uint16_t low)
     return (uint32_t)((int64_t)now + ahead);
 }
 
-int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len, struct trk_law *law,
-                  struct trk_secret *s)
+int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len,
+                  struct trk_law *law, struct trk_secret *s)
 {
     int rc = trk_cont_read_law(cont, len, law);
     if (rc != TRK_OK)
         return rc;
     uint8_t plain[TRK_CONT_SECRET_BYTES];
     uint32_t step = whole_step(ops->step(ops->ctx), law->key_step);
-    if (ops->open(ops->ctx, TRK_KEY_TRANSPORT, step, cont, TRK_CONT_CLEAR_BYTES, cont + TRK_CONT_CLEAR_BYTES,
-                  len - TRK_CONT_CLEAR_BYTES, plain) != 0)
+    if (ops->open(ops->ctx, TRK_KEY_TRANSPORT, step, cont, TRK_CONT_CLEAR_BYTES,
+                  cont + TRK_CONT_CLEAR_BYTES, len - TRK_CONT_CLEAR_BYTES, plain) != 0)
         return TRK_E_CANNOT_OPEN;
     struct trk_rd r = trk_rd_make(plain, sizeof plain);
     s->conn = trk_rd_u64(&r);

@@ -1,8 +1,9 @@
 /*
- * cont.h: the transport continuation: the law part in clear, the secret part sealed, one AEAD. Pure.
+ * cont.h: the transport continuation: the law part in clear, the secret part sealed, one AEAD.
+ * Pure.
  *
- * Layout: trickles-protocol(7), TRANSPORT CONTINUATION. The law part is associated data: readable by the client,
- * alterable by nobody.
+ * Layout: trickles-protocol(7), TRANSPORT CONTINUATION. The law part is associated data: readable
+ * by the client, alterable by nobody.
  */
 #ifndef TRK_CORE_CONT_H
 #define TRK_CORE_CONT_H
@@ -20,32 +21,35 @@ enum {
 
 /* What only servers read. */
 struct trk_secret {
-    uint64_t conn;         /* identity of the connection for its whole life */
-    uint64_t rho;          /* salt of the nonces and of the replay table; new after STALE */
-    struct trk_addr peer;  /* validated address; port as last seen */
-    uint16_t client_port;  /* the inner source port */
+    uint64_t conn;        /* identity of the connection for its whole life */
+    uint64_t rho;         /* salt of the nonces and of the replay table; new after STALE */
+    struct trk_addr peer; /* validated address; port as last seen */
+    uint16_t client_port; /* the inner source port */
     uint16_t service_port;
-    uint32_t nonce_step;   /* key step of the range nonces of this salt */
-    uint32_t open_step;    /* key step of reset token and uplink reference */
-    uint64_t opened_us;    /* wall clock of the OPEN: lifetime counts from here */
+    uint32_t nonce_step;      /* key step of the range nonces of this salt */
+    uint32_t open_step;       /* key step of reset token and uplink reference */
+    uint64_t opened_us;       /* wall clock of the OPEN: lifetime counts from here */
     uint32_t ssthresh_prev_q; /* before the last cut: for UNDO */
 };
 
 /*
- * Reads the law part; `cont` has at least TRK_CONT_CLEAR_BYTES valid bytes of a continuation of `len` bytes. What any
- * holder can do. Returns TRK_OK, TRK_E_SHORT or TRK_E_FIELD.
+ * Reads the law part; `cont` has at least TRK_CONT_CLEAR_BYTES valid bytes of a continuation of
+ * `len` bytes. What any holder can do. Returns TRK_OK, TRK_E_SHORT or TRK_E_FIELD.
  */
-int trk_cont_read_law(const uint8_t *cont, size_t len, struct trk_law *law) __attribute__((warn_unused_result));
+int trk_cont_read_law(const uint8_t *cont, size_t len, struct trk_law *law)
+    __attribute__((warn_unused_result));
 
 /*
- * Seals law and secret into out[0..TRK_CONT_BYTES). law->key_step is set from the seal's present step. Returns TRK_OK
- * or TRK_E_KEY. About 0.5 us.
+ * Seals law and secret into out[0..TRK_CONT_BYTES). law->key_step is set from the seal's present
+ * step. Returns TRK_OK or TRK_E_KEY. About 0.5 us.
  */
-int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const struct trk_secret *secret, uint8_t *out)
+int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law,
+                  const struct trk_secret *secret, uint8_t *out)
     __attribute__((warn_unused_result));
 
 /* The inverse. Returns TRK_OK, or a DROP code: TRK_E_SHORT, TRK_E_FIELD, TRK_E_CANNOT_OPEN. */
-int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len, struct trk_law *law,
-                  struct trk_secret *secret) __attribute__((warn_unused_result));
+int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len,
+                  struct trk_law *law, struct trk_secret *secret)
+    __attribute__((warn_unused_result));
 
 #endif

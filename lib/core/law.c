@@ -57,8 +57,8 @@ void trk_law_first(struct trk_law *out, uint16_t packet_size, uint16_t owner, ui
     };
 }
 
-int trk_law_derive(const struct trk_law *parent, enum trk_kind kind, uint64_t f, uint8_t a, uint32_t w_cl,
-                   struct trk_law *child)
+int trk_law_derive(const struct trk_law *parent, enum trk_kind kind, uint64_t f, uint8_t a,
+                   uint32_t w_cl, struct trk_law *child)
 {
     if ((kind != TRK_KIND_HOLE && kind != TRK_KIND_TIMEOUT) || f < parent->base || a > 15 ||
         f >= trk_law_range_end(parent))
@@ -75,7 +75,8 @@ int trk_law_derive(const struct trk_law *parent, enum trk_kind kind, uint64_t f,
         child->w0_q = child->ssthresh_q = pkts_q(cut);
         child->fs_pkts = (uint32_t)w;
     } else {
-        bool again = (parent->flags & TRK_LAW_TIMEOUT) != 0 && f == parent->base; /* nothing proved in between */
+        bool again = (parent->flags & TRK_LAW_TIMEOUT) != 0 &&
+                     f == parent->base; /* nothing proved in between */
         child->base = f + 6 * w + 3 + a;
         child->w0_q = ONE_Q;
         if (!again)
@@ -87,17 +88,19 @@ int trk_law_derive(const struct trk_law *parent, enum trk_kind kind, uint64_t f,
     return child->base + 8 * w > TRK_SEQ_MAX ? TRK_E_FIELD : TRK_OK;
 }
 
-void trk_law_refresh(const struct trk_law *parent, uint64_t k, uint64_t asked, uint32_t w_cl, uint64_t age_us,
-                     uint32_t rtt_us, struct trk_law *child)
+void trk_law_refresh(const struct trk_law *parent, uint64_t k, uint64_t asked, uint32_t w_cl,
+                     uint64_t age_us, uint32_t rtt_us, struct trk_law *child)
 {
     uint32_t w = trk_law_window_q(parent, k);
     uint64_t flight = asked > k ? asked - k : 0;
-    uint32_t used = pkts_q(flight > TRK_WINDOW_MAX_PKTS / 2 ? TRK_WINDOW_MAX_PKTS : (uint32_t)(2 * flight));
+    uint32_t used =
+        pkts_q(flight > TRK_WINDOW_MAX_PKTS / 2 ? TRK_WINDOW_MAX_PKTS : (uint32_t)(2 * flight));
     *child = *parent;
     child->generation = (uint8_t)(parent->generation + 1);
     child->flags &= (uint8_t)~TRK_LAW_FIRST;
     child->law_base = k + 1;
-    child->w0_q = max_u32(ONE_Q, min_u32(w, min_u32(max_u32(pkts_q(TRK_IW_PKTS), used), pkts_q(max_u32(w_cl, 1)))));
+    child->w0_q = max_u32(
+        ONE_Q, min_u32(w, min_u32(max_u32(pkts_q(TRK_IW_PKTS), used), pkts_q(max_u32(w_cl, 1)))));
     if (rtt_us != 0) {
         child->srtt_us = parent->srtt_us == 0 ? rtt_us : parent->srtt_us / 8 * 7 + rtt_us / 8;
         child->minrtt_us = parent->minrtt_us == 0 ? rtt_us : min_u32(parent->minrtt_us, rtt_us);
@@ -114,7 +117,8 @@ void trk_law_stale(const struct trk_law *parent, struct trk_law *child)
     *child = *parent;
     child->epoch = (uint16_t)(parent->epoch + 1);
     child->generation = 0;
-    child->flags &= (uint8_t)~TRK_LAW_TIMEOUT; /* FIRST stays: it says that no request was accepted yet */
+    child->flags &=
+        (uint8_t)~TRK_LAW_TIMEOUT; /* FIRST stays: it says that no request was accepted yet */
     child->base = child->law_base = 1;
     child->w0_q = min_u32(iw, max_u32(parent->w0_q, ONE_Q));
     child->ssthresh_q = max_u32(parent->w0_q / 2, iw);

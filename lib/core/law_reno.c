@@ -1,10 +1,11 @@
 /*
- * Reno as a function of the packets proved since the law base. Exactly what per-ACK Reno computes (one packet more per
- * packet in slow start, one more per window in congestion avoidance), in closed form.
+ * Reno as a function of the packets proved since the law base. Exactly what per-ACK Reno computes
+ * (one packet more per packet in slow start, one more per window in congestion avoidance), in
+ * closed form.
  *
- * In avoidance the window m is the largest with m(m-1)/2 <= o' + s(s-1)/2, where o' counts from the moment when the
- * window was s whole packets. The fraction of w0 is the part of a window already done: so a refresh in mid-window
- * goes on where it was.
+ * In avoidance the window m is the largest with m(m-1)/2 <= o' + s(s-1)/2, where o' counts from the
+ * moment when the window was s whole packets. The fraction of w0 is the part of a window already
+ * done: so a refresh in mid-window goes on where it was.
  */
 #include "core/law.h"
 

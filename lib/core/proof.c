@@ -2,8 +2,8 @@
 
 #include "base/err.h"
 
-int trk_proof_nonces(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space, uint64_t first, unsigned n,
-                     uint64_t *out)
+int trk_proof_nonces(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space,
+                     uint64_t first, unsigned n, uint64_t *out)
 {
     uint64_t r[2 * TRK_NONCE_BLOCKS_MAX];
     TRK_ASSERT(n <= 2 * TRK_NONCE_BLOCKS_MAX - 2);
@@ -19,7 +19,8 @@ int trk_proof_nonces(const struct trk_seal_ops *ops, uint32_t step, struct trk_s
 }
 
 /* r_s alone. */
-static int secret_at(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space, uint64_t s, uint64_t *r)
+static int secret_at(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space,
+                     uint64_t s, uint64_t *r)
 {
     uint64_t pair[2];
     if (ops->nonces(ops->ctx, step, space.rho, space.instance, s / 2, 1, pair) != 0)
@@ -28,8 +29,8 @@ static int secret_at(const struct trk_seal_ops *ops, uint32_t step, struct trk_s
     return TRK_OK;
 }
 
-int trk_proof_span(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space, uint64_t first, uint64_t end,
-                   uint64_t *acc)
+int trk_proof_span(const struct trk_seal_ops *ops, uint32_t step, struct trk_space space,
+                   uint64_t first, uint64_t end, uint64_t *acc)
 {
     uint64_t a, b;
     if (first >= end)

@@ -99,8 +99,8 @@ static unsigned in_line(uint64_t first, unsigned n)
     return n < room ? n : room;
 }
 
-uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n,
-                         uint64_t issued_us, bool *stale)
+uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first,
+                         unsigned n, uint64_t issued_us, bool *stale)
 {
     TRK_ASSERT(n >= 1 && n <= 64);
     uint64_t sent = 0;
@@ -118,8 +118,8 @@ uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uin
     return sent;
 }
 
-void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n, uint64_t bits,
-                     uint64_t now_us)
+void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n,
+                     uint64_t bits, uint64_t now_us)
 {
     TRK_ASSERT(n >= 1 && n <= 64);
     for (unsigned done = 0; done < n;) {
@@ -129,7 +129,8 @@ void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t firs
         if (here < 64)
             part &= (UINT64_C(1) << here) - 1;
         if (part != 0) {
-            struct trk_replay_line *line = claim(t, tag_of(space, at / TRK_REPLAY_LINE_SEQS), now_us);
+            struct trk_replay_line *line =
+                claim(t, tag_of(space, at / TRK_REPLAY_LINE_SEQS), now_us);
             set_bits(line, (unsigned)(at % TRK_REPLAY_LINE_SEQS), here, part);
             line->used_us = now_us;
         }

@@ -1,12 +1,15 @@
 /*
- * replay.h: the replay table: which seqs were sent, exactly, in constant memory. Pure (memory from the caller).
+ * replay.h: the replay table: which seqs were sent, exactly, in constant memory. Pure (memory from
+ * the caller).
  *
- * One cache line of 64 bytes holds a 64-bit tag of (salt, instance, seq / 384), the time of its last use and a bitmap
- * of 384 seqs; four lines make a set. No Bloom filter: a false hit would cost a window cut (protocol research 1.6).
- * Losing the table may let a packet be sent twice; it never makes an answer wrong.
+ * One cache line of 64 bytes holds a 64-bit tag of (salt, instance, seq / 384), the time of its
+ * last use and a bitmap of 384 seqs; four lines make a set. No Bloom filter: a false hit would cost
+ * a window cut (protocol research 1.6). Losing the table may let a packet be sent twice; it never
+ * makes an answer wrong.
  *
- * Evicting a line that is still fresh raises its set's floor time; a continuation issued at or before the floor must be
- * answered STALE when its line is not found (research 5.1). So memory is constant and nothing fresh is forgotten.
+ * Evicting a line that is still fresh raises its set's floor time; a continuation issued at or
+ * before the floor must be answered STALE when its line is not found (research 5.1). So memory is
+ * constant and nothing fresh is forgotten.
  *
  * Threading: one writer. Times are the server's wall clock in us.
  */
@@ -34,9 +37,9 @@ struct trk_replay {
 };
 
 /*
- * Lays an empty table over mem[0..bytes), aligned to 64 bytes, borrowed for the table's life; bytes at least
- * TRK_REPLAY_MIN_BYTES. Touches all of it (so that it never faults later). Lines younger than fresh_us are not evicted
- * silently. Returns TRK_OK or TRK_E_INVAL.
+ * Lays an empty table over mem[0..bytes), aligned to 64 bytes, borrowed for the table's life; bytes
+ * at least TRK_REPLAY_MIN_BYTES. Touches all of it (so that it never faults later). Lines younger
+ * than fresh_us are not evicted silently. Returns TRK_OK or TRK_E_INVAL.
  */
 int trk_replay_init(struct trk_replay *t, void *mem, size_t bytes, uint64_t fresh_us)
     __attribute__((warn_unused_result));
@@ -48,14 +51,16 @@ struct trk_space {
 };
 
 /*
- * Which of the n (at most 64) seqs from `first` on were sent: bit i is first + i. *stale is set (never cleared) when
- * that cannot be known any more for a continuation issued at issued_us. One or two cache misses.
+ * Which of the n (at most 64) seqs from `first` on were sent: bit i is first + i. *stale is set
+ * (never cleared) when that cannot be known any more for a continuation issued at issued_us. One or
+ * two cache misses.
  */
-uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n,
-                         uint64_t issued_us, bool *stale);
+uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first,
+                         unsigned n, uint64_t issued_us, bool *stale);
 
-/* Marks those of the n (at most 64) seqs from `first` on whose bit is set. Makes room by eviction where needed. */
-void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n, uint64_t bits,
-                     uint64_t now_us);
+/* Marks those of the n (at most 64) seqs from `first` on whose bit is set. Makes room by eviction
+ * where needed. */
+void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n,
+                     uint64_t bits, uint64_t now_us);
 
 #endif

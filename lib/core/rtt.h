@@ -41,7 +41,8 @@ static inline void trk_rtt_sample(struct trk_rtt *r, uint32_t us)
 /* The timeout after `backoff` doublings. */
 static inline uint64_t trk_rtt_rto_us(const struct trk_rtt *r, unsigned backoff)
 {
-    uint64_t us = r->srtt_us == 0 ? TRK_RTO_INITIAL_US : (uint64_t)r->srtt_us + 4 * (uint64_t)r->rttvar_us;
+    uint64_t us =
+        r->srtt_us == 0 ? TRK_RTO_INITIAL_US : (uint64_t)r->srtt_us + 4 * (uint64_t)r->rttvar_us;
     if (us < TRK_RTO_MIN_US)
         us = TRK_RTO_MIN_US;
     us <<= backoff > 10 ? 10 : backoff;

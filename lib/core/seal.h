@@ -1,11 +1,13 @@
 /*
  * seal.h: what the engine needs from cryptography, as an interface.
  *
- * The engine never sees a key. The caller hands it a table of functions (lib/crypto implements it with OpenSSL; tests
- * may implement it otherwise). Every function is thread-compatible: one context per thread.
+ * The engine never sees a key. The caller hands it a table of functions (lib/crypto implements it
+ * with OpenSSL; tests may implement it otherwise). Every function is thread-compatible: one context
+ * per thread.
  *
- * Keys are chosen by a label and by the step of the cluster secret's ratchet (protocol.md section 5): S_{n+1} =
- * HKDF(S_n). A step that the keyring does not hold (too old, or too far ahead) makes the call fail.
+ * Keys are chosen by a label and by the step of the cluster secret's ratchet (protocol.md section
+ * 5): S_{n+1} = HKDF(S_n). A step that the keyring does not hold (too old, or too far ahead) makes
+ * the call fail.
  */
 #ifndef TRK_CORE_SEAL_H
 #define TRK_CORE_SEAL_H
@@ -30,32 +32,36 @@ enum {
 
 struct trk_seal_ops {
     /*
-     * Seals pt[0..pt_len) under (label, step) with associated data aad. Writes nonce | ciphertext | tag, pt_len +
-     * TRK_SEAL_OVERHEAD_BYTES bytes, to out (out must not overlap pt). Returns 0, or -1 if the step is not held.
-     * On the packet path: about 0.5 us for 100 bytes.
+     * Seals pt[0..pt_len) under (label, step) with associated data aad. Writes nonce | ciphertext |
+     * tag, pt_len + TRK_SEAL_OVERHEAD_BYTES bytes, to out (out must not overlap pt). Returns 0, or
+     * -1 if the step is not held. On the packet path: about 0.5 us for 100 bytes.
      */
-    int (*seal)(void *ctx, enum trk_key_label label, uint32_t step, const uint8_t *aad, size_t aad_len,
-                const uint8_t *pt, size_t pt_len, uint8_t *out);
+    int (*seal)(void *ctx, enum trk_key_label label, uint32_t step, const uint8_t *aad,
+                size_t aad_len, const uint8_t *pt, size_t pt_len, uint8_t *out);
     /*
-     * The inverse: in[0..in_len) is nonce | ciphertext | tag; writes in_len - TRK_SEAL_OVERHEAD_BYTES bytes to out.
-     * Returns 0; -1 if the step is not held, in_len is too short, or authentication fails (out is then wiped).
+     * The inverse: in[0..in_len) is nonce | ciphertext | tag; writes in_len -
+     * TRK_SEAL_OVERHEAD_BYTES bytes to out. Returns 0; -1 if the step is not held, in_len is too
+     * short, or authentication fails (out is then wiped).
      */
-    int (*open)(void *ctx, enum trk_key_label label, uint32_t step, const uint8_t *aad, size_t aad_len,
-                const uint8_t *in, size_t in_len, uint8_t *out);
+    int (*open)(void *ctx, enum trk_key_label label, uint32_t step, const uint8_t *aad,
+                size_t aad_len, const uint8_t *in, size_t in_len, uint8_t *out);
     /*
-     * The secret sequence r of the range nonces (protocol.md section 3): r_s for s in [2*first_block,
-     * 2*(first_block + n_blocks)), two values per AES-128 block over rho(64) | instance(16) | block number(48), all
-     * big-endian; value 2b is the first eight bytes of block b, value 2b+1 the last eight, both read big-endian.
-     * n_blocks at most TRK_NONCE_BLOCKS_MAX. Returns 0, or -1 if the step is not held.
+     * The secret sequence r of the range nonces (protocol.md section 3): r_s for s in
+     * [2*first_block, 2*(first_block + n_blocks)), two values per AES-128 block over rho(64) |
+     * instance(16) | block number(48), all big-endian; value 2b is the first eight bytes of block
+     * b, value 2b+1 the last eight, both read big-endian. n_blocks at most TRK_NONCE_BLOCKS_MAX.
+     * Returns 0, or -1 if the step is not held.
      */
-    int (*nonces)(void *ctx, uint32_t step, uint64_t rho, uint16_t instance, uint64_t first_block, size_t n_blocks,
-                  uint64_t *out);
+    int (*nonces)(void *ctx, uint32_t step, uint64_t rho, uint16_t instance, uint64_t first_block,
+                  size_t n_blocks, uint64_t *out);
     /*
-     * Two 64-bit values that only the servers can compute from conn: out[0] the reset token, out[1] the uplink
-     * reference (AES-128 under TRK_KEY_TOKEN over conn(64) | 0(64)). Returns 0, or -1 if the step is not held.
+     * Two 64-bit values that only the servers can compute from conn: out[0] the reset token, out[1]
+     * the uplink reference (AES-128 under TRK_KEY_TOKEN over conn(64) | 0(64)). Returns 0, or -1 if
+     * the step is not held.
      */
     int (*tokens)(void *ctx, uint32_t step, uint64_t conn, uint64_t out[2]);
-    /* Fills buf with n unpredictable bytes. Never fails (the implementation aborts if the system has none). */
+    /* Fills buf with n unpredictable bytes. Never fails (the implementation aborts if the system
+     * has none). */
     void (*random)(void *ctx, void *buf, size_t n);
     /* The step to seal with now. */
     uint32_t (*step)(void *ctx);

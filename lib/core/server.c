@@ -24,26 +24,30 @@ static enum trk_verdict other_version(struct trk_event *ev, const struct trk_com
 }
 
 /* An answer without anything sealed: why this REQUEST or UPLINK was not served. */
-static enum trk_verdict refuse(const struct trk_server *srv, struct trk_event *ev, const struct trk_common *c,
-                               uint32_t reqno, uint32_t ts, enum trk_reason reason)
+static enum trk_verdict refuse(const struct trk_server *srv, struct trk_event *ev,
+                               const struct trk_common *c, uint32_t reqno, uint32_t ts,
+                               enum trk_reason reason)
 {
-    struct trk_ack_pkt ack = {.c = *c, .reqno = reqno, .ts = ts, .instance = srv->instance, .reason = (uint8_t)reason};
+    struct trk_ack_pkt ack = {
+        .c = *c, .reqno = reqno, .ts = ts, .instance = srv->instance, .reason = (uint8_t)reason};
     ack.c.flags = 0;
     ev->reply_len = (size_t)trk_wire_write_ack(ev->reply, sizeof ev->reply, &ack, 0);
     return TRK_V_REPLY;
 }
 
 /* The claim of a REQUEST: B..k, for derived epochs the parent's B..f-1 as well, and the ranges. */
-static int check_proof(const struct trk_server *srv, const struct trk_request_pkt *q, const struct trk_law *parent,
-                       const struct trk_request *req, bool *good)
+static int check_proof(const struct trk_server *srv, const struct trk_request_pkt *q,
+                       const struct trk_law *parent, const struct trk_request *req, bool *good)
 {
     const struct trk_law *law = &req->law;
     uint64_t want = 0;
     int rc = TRK_OK;
     if (req->kind != TRK_KIND_ASK)
-        rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, parent->base, q->hole, &want);
+        rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, parent->base, q->hole,
+                            &want);
     if (rc == TRK_OK)
-        rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, law->base, q->k + 1, &want);
+        rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, law->base, q->k + 1,
+                            &want);
     for (unsigned i = 0; rc == TRK_OK && i < q->n_ranges; i++)
         rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, q->range[i].first,
                             q->range[i].first + q->range[i].count, &want);
@@ -51,7 +55,8 @@ static int check_proof(const struct trk_server *srv, const struct trk_request_pk
     return rc;
 }
 
-/* Are k and the ranges such as this epoch could have? Ranges are already known to be disjoint and descending. */
+/* Are k and the ranges such as this epoch could have? Ranges are already known to be disjoint and
+ * descending. */
 static bool claim_in_range(const struct trk_request_pkt *q, const struct trk_law *law)
 {
     uint64_t end = trk_law_range_end(law);
@@ -73,7 +78,8 @@ static void note_refused(struct trk_request *req, uint64_t first, uint64_t bits)
 }
 
 /* Grants what may be sent of up to 64 seqs of one ask. */
-static void grant_chunk(struct trk_request *req, const struct trk_ask *a, uint64_t first, unsigned n, uint64_t sent)
+static void grant_chunk(struct trk_request *req, const struct trk_ask *a, uint64_t first,
+                        unsigned n, uint64_t sent)
 {
     const uint64_t piece = trk_payload_bytes(req->to.packet_size);
     note_refused(req, first, sent);
@@ -90,7 +96,8 @@ static void grant_chunk(struct trk_request *req, const struct trk_ask *a, uint64
 }
 
 /* The grant rule over all asks. Returns false when the replay table cannot say any more. */
-static bool grant(const struct trk_replay *replay, const struct trk_request_pkt *q, struct trk_request *req)
+static bool grant(const struct trk_replay *replay, const struct trk_request_pkt *q,
+                  struct trk_request *req)
 {
     bool stale = false, beyond = false;
     for (unsigned i = 0; i < q->n_asks; i++) {
@@ -102,7 +109,8 @@ static bool grant(const struct trk_replay *replay, const struct trk_request_pkt 
             end = req->to.limit + 1;
         for (; s < end; s += 64) {
             unsigned n = end - s < 64 ? (unsigned)(end - s) : 64;
-            uint64_t sent = trk_replay_sent(replay, req->to.space, s, n, req->cont_issued_us, &stale);
+            uint64_t sent =
+                trk_replay_sent(replay, req->to.space, s, n, req->cont_issued_us, &stale);
             grant_chunk(req, a, s, n, sent);
         }
     }
@@ -113,8 +121,10 @@ static bool grant(const struct trk_replay *replay, const struct trk_request_pkt 
     return !stale;
 }
 
-/* A new space: no DATA in this answer, and none of the old space's nonces is worth anything in it. */
-static void make_stale(const struct trk_server *srv, const struct trk_law *parent, struct trk_request *req)
+/* A new space: no DATA in this answer, and none of the old space's nonces is worth anything in it.
+ */
+static void make_stale(const struct trk_server *srv, const struct trk_law *parent,
+                       struct trk_request *req)
 {
     trk_law_stale(parent, &req->law);
     srv->seal.random(srv->seal.ctx, &req->secret.rho, sizeof req->secret.rho);
@@ -135,12 +145,13 @@ static void refresh(const struct trk_request_pkt *q, const struct trk_law *paren
         asked = req->to.limit;
     uint64_t age = now_us > parent->issued_us ? now_us - parent->issued_us : 0;
     uint64_t rtt = age > q->hold_us ? age - q->hold_us : 0; /* hold can only make it smaller */
-    trk_law_refresh(parent, q->k, asked, q->w_cl_pkts, age, rtt > UINT32_MAX ? 0 : (uint32_t)rtt, &req->law);
+    trk_law_refresh(parent, q->k, asked, q->w_cl_pkts, age, rtt > UINT32_MAX ? 0 : (uint32_t)rtt,
+                    &req->law);
     req->give_cont = true;
 }
 
-static void fill_request(const struct trk_request_pkt *q, const struct trk_addr *from, const struct trk_law *parent,
-                         struct trk_request *req)
+static void fill_request(const struct trk_request_pkt *q, const struct trk_addr *from,
+                         const struct trk_law *parent, struct trk_request *req)
 {
     req->to = (struct trk_answer){
         .peer = *from,
@@ -176,8 +187,9 @@ static void fill_request(const struct trk_request_pkt *q, const struct trk_addr 
 }
 
 /* Fresh, and ours: the window. */
-static enum trk_verdict serve(const struct trk_server *srv, const struct trk_replay *replay, uint64_t now_us,
-                              const struct trk_request_pkt *q, const struct trk_law *parent, struct trk_event *ev)
+static enum trk_verdict serve(const struct trk_server *srv, const struct trk_replay *replay,
+                              uint64_t now_us, const struct trk_request_pkt *q,
+                              const struct trk_law *parent, struct trk_event *ev)
 {
     struct trk_request *req = &ev->req;
     req->law = *parent;
@@ -191,7 +203,8 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
     if (!claim_in_range(q, &req->law))
         return drop(ev, TRK_E_FIELD);
     bool good = false;
-    if (check_proof(srv, q, parent, req, &good) != TRK_OK) { /* the salt's key is gone: a day has passed */
+    if (check_proof(srv, q, parent, req, &good) !=
+        TRK_OK) { /* the salt's key is gone: a day has passed */
         make_stale(srv, parent, req);
         return TRK_V_REQUEST;
     }
@@ -203,7 +216,8 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
     uint32_t n = 0;
     for (unsigned i = 0; i < q->n_ranges; i++)
         n += q->range[i].count;
-    req->to.limit = trk_law_limit(&req->law, q->k, n, q->w_cl_pkts, (q->c.flags & TRK_REQ_PROBE) != 0);
+    req->to.limit =
+        trk_law_limit(&req->law, q->k, n, q->w_cl_pkts, (q->c.flags & TRK_REQ_PROBE) != 0);
     if (!grant(replay, q, req))
         make_stale(srv, parent, req);
     else if (q->kind == TRK_KIND_ASK && (q->c.flags & TRK_REQ_REFRESH) != 0)
@@ -211,9 +225,9 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
     return TRK_V_REQUEST;
 }
 
-static enum trk_verdict read_request(const struct trk_server *srv, const struct trk_replay *replay, uint64_t now_us,
-                                     const struct trk_addr *from, const uint8_t *pkt, size_t len,
-                                     struct trk_event *ev)
+static enum trk_verdict read_request(const struct trk_server *srv, const struct trk_replay *replay,
+                                     uint64_t now_us, const struct trk_addr *from,
+                                     const uint8_t *pkt, size_t len, struct trk_event *ev)
 {
     struct trk_request_pkt q;
     struct trk_law parent;
@@ -235,15 +249,16 @@ static enum trk_verdict read_request(const struct trk_server *srv, const struct 
         return refuse(srv, ev, &q.c, q.reqno, q.ts, TRK_REASON_NOT_HERE);
     fill_request(&q, from, &parent, &ev->req);
     ev->req.pkt_len = len;
-    if (parent.issued_us + srv->freshness_us < now_us || parent.issued_us > now_us + srv->freshness_us) {
+    if (parent.issued_us + srv->freshness_us < now_us ||
+        parent.issued_us > now_us + srv->freshness_us) {
         make_stale(srv, &parent, &ev->req);
         return TRK_V_REQUEST;
     }
     return serve(srv, replay, now_us, &q, &parent, ev);
 }
 
-static enum trk_verdict read_reset(const struct trk_server *srv, const struct trk_addr *from, const uint8_t *pkt,
-                                   size_t len, struct trk_event *ev)
+static enum trk_verdict read_reset(const struct trk_server *srv, const struct trk_addr *from,
+                                   const uint8_t *pkt, size_t len, struct trk_event *ev)
 {
     struct trk_reset_pkt x;
     struct trk_law law;
@@ -255,8 +270,9 @@ static enum trk_verdict read_reset(const struct trk_server *srv, const struct tr
     return rc == TRK_OK ? TRK_V_RESET : drop(ev, rc);
 }
 
-enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_replay *replay, uint64_t now_us,
-                                 const struct trk_addr *from, const uint8_t *pkt, size_t len, struct trk_event *ev)
+enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_replay *replay,
+                                 uint64_t now_us, const struct trk_addr *from, const uint8_t *pkt,
+                                 size_t len, struct trk_event *ev)
 {
     struct trk_common c;
     ev->from = *from;

@@ -1,13 +1,16 @@
 /*
- * server.h: the stateless server. Bytes and the time in; events and answer packets out. Keeps nothing: `const struct
- * trk_server` is keys and configuration, `struct trk_replay` is soft state whose loss costs speed only.
+ * server.h: the stateless server. Bytes and the time in; events and answer packets out. Keeps
+ * nothing: `const struct trk_server` is keys and configuration, `struct trk_replay` is soft state
+ * whose loss costs speed only.
  *
- * A packet's way: trk_server_read() parses, opens the continuation, checks address, freshness and proof, computes the
- * window, filters by the replay table, and gives an event. The service (the daemon's compatibility service, a
- * minisocket service, a test) decides which of the granted packets it has bytes for, and calls trk_server_train()
- * for their headers, or trk_server_ack(). Every REQUEST that opens must be answered by one or the other.
+ * A packet's way: trk_server_read() parses, opens the continuation, checks address, freshness and
+ * proof, computes the window, filters by the replay table, and gives an event. The service (the
+ * daemon's compatibility service, a minisocket service, a test) decides which of the granted
+ * packets it has bytes for, and calls trk_server_train() for their headers, or trk_server_ack().
+ * Every REQUEST that opens must be answered by one or the other.
  *
- * Wall clock in us (`now_us`), since continuations outlive the process. Not thread-safe as to the replay table.
+ * Wall clock in us (`now_us`), since continuations outlive the process. Not thread-safe as to the
+ * replay table.
  */
 #ifndef TRK_CORE_SERVER_H
 #define TRK_CORE_SERVER_H
@@ -20,8 +23,10 @@
 enum {
     TRK_FRESHNESS_US = 10 * 1000000, /* proofs and replay */
     TRK_HEAD_BYTES_MAX = TRK_DATA_BYTES + 2 + TRK_CONT_BYTES + 1 + 8 * TRK_SACKS_MAX,
-    TRK_UP_INITIAL_BYTES = 65536, /* uplink bytes that may be sent before the first answer to a REQUEST */
-    TRK_REPLY_BYTES_MAX = 1472,   /* an answer to an OPEN is padded up to the OPEN's size, at most this */
+    TRK_UP_INITIAL_BYTES =
+        65536, /* uplink bytes that may be sent before the first answer to a REQUEST */
+    TRK_REPLY_BYTES_MAX =
+        1472, /* an answer to an OPEN is padded up to the OPEN's size, at most this */
 };
 #define TRK_LIFETIME_US (UINT64_C(86400) * 1000000)
 
@@ -59,17 +64,17 @@ struct trk_grant {
 /* A verified REQUEST. Borrowed pointers live as long as the datagram. */
 struct trk_request {
     struct trk_answer to;
-    struct trk_law law;       /* the epoch that was asked in: the derived one for HOLE and TIMEOUT */
+    struct trk_law law; /* the epoch that was asked in: the derived one for HOLE and TIMEOUT */
     struct trk_secret secret; /* conn, ports, address */
     enum trk_kind kind;
-    uint64_t hole;            /* f of HOLE and TIMEOUT */
-    size_t pkt_len;           /* of the whole datagram: an answer without DATA stays within it */
-    bool first;               /* its continuation comes straight from an OPEN's answer */
-    bool give_cont;           /* seal law and secret into the answer */
-    uint8_t reason;           /* enum trk_reason: why nothing more was granted; OK if all asked was */
-    bool asked;               /* it asked for packets */
-    uint64_t cont_issued_us;  /* of the continuation presented */
-    uint64_t down_una;        /* the client has all below */
+    uint64_t hole;  /* f of HOLE and TIMEOUT */
+    size_t pkt_len; /* of the whole datagram: an answer without DATA stays within it */
+    bool first;     /* its continuation comes straight from an OPEN's answer */
+    bool give_cont; /* seal law and secret into the answer */
+    uint8_t reason; /* enum trk_reason: why nothing more was granted; OK if all asked was */
+    bool asked;     /* it asked for packets */
+    uint64_t cont_issued_us; /* of the continuation presented */
+    uint64_t down_una;       /* the client has all below */
     uint32_t srtt_us;
     bool fin, repeat;
     uint64_t up_off;
@@ -90,7 +95,8 @@ enum trk_verdict {
     TRK_V_REPLY,   /* the engine wrote the whole answer to ev->reply */
     TRK_V_OPEN,    /* ev->open: decide, then trk_server_answer_open() */
     TRK_V_REQUEST, /* ev->req */
-    TRK_V_UPLINK,  /* ev->uplink: NOT verified: find the soft state whose ref and peer match, or trk_server_need_cont() */
+    TRK_V_UPLINK,  /* ev->uplink: NOT verified: find the soft state whose ref and peer match, or
+                      trk_server_need_cont() */
     TRK_V_RESET,   /* the client reset ev->req.secret.conn (verified); never answered */
 };
 
@@ -105,12 +111,13 @@ struct trk_event {
 };
 
 /* Takes one datagram. About 1 us for a REQUEST. Never fails but by its verdict. */
-enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_replay *replay, uint64_t now_us,
-                                 const struct trk_addr *from, const uint8_t *pkt, size_t len, struct trk_event *ev);
+enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_replay *replay,
+                                 uint64_t now_us, const struct trk_addr *from, const uint8_t *pkt,
+                                 size_t len, struct trk_event *ev);
 
 /*
- * Answers an OPEN: with the first continuation (reason OK), or a refusal (NO_SERVICE, BUSY). Writes to
- * ev->reply/reply_len. Creates nothing.
+ * Answers an OPEN: with the first continuation (reason OK), or a refusal (NO_SERVICE, BUSY). Writes
+ * to ev->reply/reply_len. Creates nothing.
  */
 void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum trk_reason reason,
                             struct trk_event *ev);
@@ -118,7 +125,8 @@ void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum 
 /* Answers an UPLINK for which there is no soft state here. Writes to ev->reply/reply_len. */
 void trk_server_need_cont(const struct trk_server *srv, struct trk_event *ev);
 
-/* Marks what a derived epoch closes (HOLE: its hole to its base). Call once per REQUEST event, before serving. */
+/* Marks what a derived epoch closes (HOLE: its hole to its base). Call once per REQUEST event,
+ * before serving. */
 void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
                        const struct trk_request *req);
 
@@ -147,31 +155,32 @@ struct trk_extras {
 };
 
 /*
- * Writes the headers of a train of n pieces (1 to TRK_GRANTS_MAX, ascending seq) and marks them as sent. The header of
- * piece i goes to heads + i * TRK_HEAD_BYTES_MAX, its length to head_len[i]; the payload follows it in the datagram.
- * Extras go into the last packet if they fit within packet_size there; *extras_left says that they did not, and the
- * caller adds a trk_server_ack(). Returns TRK_OK or TRK_E_KEY.
+ * Writes the headers of a train of n pieces (1 to TRK_GRANTS_MAX, ascending seq) and marks them as
+ * sent. The header of piece i goes to heads + i * TRK_HEAD_BYTES_MAX, its length to head_len[i];
+ * the payload follows it in the datagram. Extras go into the last packet if they fit within
+ * packet_size there; *extras_left says that they did not, and the caller adds a trk_server_ack().
+ * Returns TRK_OK or TRK_E_KEY.
  */
 int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
                      const struct trk_answer *to, const struct trk_piece *pieces, unsigned n,
-                     const struct trk_extras *extras, uint8_t *heads, uint16_t *head_len, bool *extras_left)
-    __attribute__((warn_unused_result));
+                     const struct trk_extras *extras, uint8_t *heads, uint16_t *head_len,
+                     bool *extras_left) __attribute__((warn_unused_result));
 
 /*
- * Writes an ACK to buf (cap at least TRK_REPLY_BYTES_MAX); train_end is the last seq of the DATA that answered this
- * request, 0 if none did. `req` adds
- * the refused bitmaps where the ACK stays no larger than the REQUEST was (NULL: none). Returns its length or
- * TRK_E_KEY.
+ * Writes an ACK to buf (cap at least TRK_REPLY_BYTES_MAX); train_end is the last seq of the DATA
+ * that answered this request, 0 if none did. `req` adds the refused bitmaps where the ACK stays no
+ * larger than the REQUEST was (NULL: none). Returns its length or TRK_E_KEY.
  */
 long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct trk_answer *to,
-                    const struct trk_request *req, uint64_t train_end, const struct trk_extras *extras, uint8_t *buf,
-                    size_t cap);
+                    const struct trk_request *req, uint64_t train_end,
+                    const struct trk_extras *extras, uint8_t *buf, size_t cap);
 
 /* Writes a RESET that the client will believe. Returns its length or TRK_E_KEY. */
-long trk_server_reset(const struct trk_server *srv, const struct trk_answer *to, uint16_t reason, uint8_t *buf,
-                      size_t cap);
+long trk_server_reset(const struct trk_server *srv, const struct trk_answer *to, uint16_t reason,
+                      uint8_t *buf, size_t cap);
 
-/* The reference by which UPLINK packets name the connection of `to`. Returns TRK_OK or TRK_E_KEY. */
+/* The reference by which UPLINK packets name the connection of `to`. Returns TRK_OK or TRK_E_KEY.
+ */
 int trk_server_uplink_ref(const struct trk_server *srv, const struct trk_answer *to, uint64_t *ref)
     __attribute__((warn_unused_result));
 

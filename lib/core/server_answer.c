@@ -4,7 +4,8 @@
 #include "core/proof.h"
 #include "core/server.h"
 
-/* Under the key of the step in which the connection was opened: they stay the same for its whole life. */
+/* Under the key of the step in which the connection was opened: they stay the same for its whole
+ * life. */
 static int tokens(const struct trk_server *srv, uint32_t open_step, uint64_t conn, uint64_t out[2])
 {
     return srv->seal.tokens(srv->seal.ctx, open_step, conn, out) == 0 ? TRK_OK : TRK_E_KEY;
@@ -37,7 +38,8 @@ void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum 
         srv->seal.random(srv->seal.ctx, &s.conn, sizeof s.conn);
         srv->seal.random(srv->seal.ctx, &s.rho, sizeof s.rho);
         trk_law_first(&law, (uint16_t)size, srv->instance, now_us);
-        if (trk_cont_seal(&srv->seal, &law, &s, cont) != TRK_OK || tokens(srv, s.open_step, s.conn, token) != TRK_OK)
+        if (trk_cont_seal(&srv->seal, &law, &s, cont) != TRK_OK ||
+            tokens(srv, s.open_step, s.conn, token) != TRK_OK)
             reason = TRK_REASON_BUSY;
         else {
             ack.c.flags |= TRK_ACK_CONT;
@@ -52,7 +54,8 @@ void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum 
     ack.uplink_ref = token[1];
     if (size > sizeof ev->reply)
         size = sizeof ev->reply;
-    long n = trk_wire_write_ack(ev->reply, sizeof ev->reply, &ack, reason == TRK_REASON_OK ? size : 0);
+    long n =
+        trk_wire_write_ack(ev->reply, sizeof ev->reply, &ack, reason == TRK_REASON_OK ? size : 0);
     ev->reply_len = n > 0 ? (size_t)n : 0;
 }
 
@@ -60,7 +63,8 @@ void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, 
                        const struct trk_request *req)
 {
     (void)srv;
-    if (req->kind != TRK_KIND_HOLE || req->reason == TRK_REASON_STALE || req->reason == TRK_REASON_PROOF_BAD)
+    if (req->kind != TRK_KIND_HOLE || req->reason == TRK_REASON_STALE ||
+        req->reason == TRK_REASON_PROOF_BAD)
         return;
     for (uint64_t s = req->hole; s < req->law.base; s += 64) {
         unsigned n = req->law.base - s < 64 ? (unsigned)(req->law.base - s) : 64;
@@ -69,8 +73,8 @@ void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, 
 }
 
 /* The continuation that rides on an answer, if one does: sealed into out. */
-static int seal_extra(const struct trk_server *srv, uint64_t now_us, const struct trk_extras *x, uint8_t *out,
-                      size_t *len)
+static int seal_extra(const struct trk_server *srv, uint64_t now_us, const struct trk_extras *x,
+                      uint8_t *out, size_t *len)
 {
     *len = 0;
     if (x->law == NULL)
@@ -83,8 +87,9 @@ static int seal_extra(const struct trk_server *srv, uint64_t now_us, const struc
 }
 
 /* Nonces of a train and its marks in the table, by runs of neighbouring seqs. */
-static int nonces_and_marks(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
-                            const struct trk_answer *to, const struct trk_piece *p, unsigned n, uint64_t *nonce)
+static int nonces_and_marks(const struct trk_server *srv, struct trk_replay *replay,
+                            uint64_t now_us, const struct trk_answer *to, const struct trk_piece *p,
+                            unsigned n, uint64_t *nonce)
 {
     for (unsigned i = 0; i < n;) {
         unsigned run = 1;
@@ -102,7 +107,8 @@ static int nonces_and_marks(const struct trk_server *srv, struct trk_replay *rep
 
 int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
                      const struct trk_answer *to, const struct trk_piece *pieces, unsigned n,
-                     const struct trk_extras *x, uint8_t *heads, uint16_t *head_len, bool *extras_left)
+                     const struct trk_extras *x, uint8_t *heads, uint16_t *head_len,
+                     bool *extras_left)
 {
     uint64_t nonce[TRK_GRANTS_MAX];
     uint8_t cont[TRK_CONT_BYTES];
@@ -131,9 +137,11 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
             if ((rc = seal_extra(srv, now_us, x, cont, &d.cont_len)) != TRK_OK)
                 return rc;
             d.cont = cont;
-            d.c.flags |= (uint16_t)((d.cont_len != 0 ? TRK_DATA_CONT : 0) | (d.up.n_sacks != 0 ? TRK_DATA_SACK : 0));
+            d.c.flags |= (uint16_t)((d.cont_len != 0 ? TRK_DATA_CONT : 0) |
+                                    (d.up.n_sacks != 0 ? TRK_DATA_SACK : 0));
         }
-        long len = trk_wire_write_data_head(heads + (size_t)i * TRK_HEAD_BYTES_MAX, TRK_HEAD_BYTES_MAX, &d);
+        long len = trk_wire_write_data_head(heads + (size_t)i * TRK_HEAD_BYTES_MAX,
+                                            TRK_HEAD_BYTES_MAX, &d);
         TRK_ASSERT(len > 0);
         head_len[i] = (uint16_t)len;
     }
@@ -153,8 +161,8 @@ static void add_refused(struct trk_ack_pkt *ack, const struct trk_request *req)
 }
 
 long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct trk_answer *to,
-                    const struct trk_request *req, uint64_t train_end, const struct trk_extras *x, uint8_t *buf,
-                    size_t cap)
+                    const struct trk_request *req, uint64_t train_end, const struct trk_extras *x,
+                    uint8_t *buf, size_t cap)
 {
     uint8_t cont[TRK_CONT_BYTES];
     struct trk_ack_pkt ack = {
@@ -178,20 +186,22 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
         add_refused(&ack, req);
     long n = trk_wire_write_ack(buf, cap, &ack, 0);
     if (n > 0 && req != NULL && train_end == 0 && (size_t)n > req->pkt_len && ack.n_refused != 0) {
-        ack.c.flags &= (uint16_t)~TRK_ACK_REFUSED; /* nothing granted: never larger than the request */
+        ack.c.flags &=
+            (uint16_t)~TRK_ACK_REFUSED; /* nothing granted: never larger than the request */
         n = trk_wire_write_ack(buf, cap, &ack, 0);
     }
     return n;
 }
 
-long trk_server_reset(const struct trk_server *srv, const struct trk_answer *to, uint16_t reason, uint8_t *buf,
-                      size_t cap)
+long trk_server_reset(const struct trk_server *srv, const struct trk_answer *to, uint16_t reason,
+                      uint8_t *buf, size_t cap)
 {
     uint64_t token[2];
     int rc = tokens(srv, to->open_step, to->conn, token);
     if (rc != TRK_OK)
         return rc;
-    struct trk_reset_pkt x = {.c = {.steer = to->steer, .cid = to->cid}, .token = token[0], .reason = reason};
+    struct trk_reset_pkt x = {
+        .c = {.steer = to->steer, .cid = to->cid}, .token = token[0], .reason = reason};
     return trk_wire_write_reset(buf, cap, &x, true);
 }
 

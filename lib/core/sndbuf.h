@@ -22,8 +22,8 @@ void trk_sndbuf_init(struct trk_sndbuf *b, size_t max_bytes);
 void trk_sndbuf_free(struct trk_sndbuf *b, const struct trk_mem *mem);
 
 /*
- * Room for more bytes at `end`, at most two pieces; returns how many (0: full, or no memory). Grows the ring when it
- * is full and may grow.
+ * Room for more bytes at `end`, at most two pieces; returns how many (0: full, or no memory). Grows
+ * the ring when it is full and may grow.
  */
 int trk_sndbuf_space(struct trk_sndbuf *b, const struct trk_mem *mem, struct iovec iov[2]);
 

@@ -46,8 +46,8 @@ static void owe(struct trk_soft *s, uint64_t now_us)
     s->heard_us = now_us;
 }
 
-static int take_uplink(struct trk_soft *s, const struct trk_mem *mem, uint64_t off, const uint8_t *p, size_t len,
-                       bool fin)
+static int take_uplink(struct trk_soft *s, const struct trk_mem *mem, uint64_t off,
+                       const uint8_t *p, size_t len, bool fin)
 {
     if (fin && s->up_fin == NEVER)
         s->up_fin = off + len;
@@ -59,12 +59,14 @@ static int take_uplink(struct trk_soft *s, const struct trk_mem *mem, uint64_t o
     return trk_rcvbuf_write(&s->up, mem, off, p, len) < 0 ? TRK_E_NOMEM : TRK_OK;
 }
 
-int trk_soft_request(struct trk_soft *s, const struct trk_mem *mem, const struct trk_request *req, uint64_t now_us)
+int trk_soft_request(struct trk_soft *s, const struct trk_mem *mem, const struct trk_request *req,
+                     uint64_t now_us)
 {
     owe(s, now_us);
     if (newer(req->to.reqno, s->to.reqno) || req->to.reqno == s->to.reqno)
         s->to = req->to;
-    s->down_una = max_u64(s->down_una, min_u64(req->down_una, s->down_high + (s->fin_sent ? 1 : 0)));
+    s->down_una =
+        max_u64(s->down_una, min_u64(req->down_una, s->down_high + (s->fin_sent ? 1 : 0)));
     if (req->up_len == 0 && !req->fin)
         return TRK_OK;
     return take_uplink(s, mem, req->up_off, req->up, req->up_len, req->fin);
@@ -90,8 +92,9 @@ struct item {
 };
 
 /*
- * The credit is a range of seqs; which of them were sent the table knows. What a request is granted joins it. A timeout
- * or a new space ends all that was asked before. False: the request is older than that.
+ * The credit is a range of seqs; which of them were sent the table knows. What a request is granted
+ * joins it. A timeout or a new space ends all that was asked before. False: the request is older
+ * than that.
  */
 static bool absorb(struct trk_soft *s, const struct trk_request *req, uint64_t now_us)
 {
@@ -118,8 +121,10 @@ static bool absorb(struct trk_soft *s, const struct trk_request *req, uint64_t n
     return true;
 }
 
-/* What a request wants again: ranges that were sent before. New bytes need no list: they go in order. */
-static unsigned wanted_again(const struct trk_soft *s, const struct trk_request *req, struct item *items)
+/* What a request wants again: ranges that were sent before. New bytes need no list: they go in
+ * order. */
+static unsigned wanted_again(const struct trk_soft *s, const struct trk_request *req,
+                             struct item *items)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < req->n_grants; i++) {
@@ -137,8 +142,10 @@ static bool next_seq(struct trk_soft *s, const struct trk_replay *replay, uint64
     bool stale = false;
     while (s->credit_next < s->credit_end) {
         unsigned n = (unsigned)min_u64(64, s->credit_end - s->credit_next);
-        /* "issued for ever": soft state itself knows better than a floor time what it has not sent */
-        uint64_t sent = trk_replay_sent(replay, s->credit_to.space, s->credit_next, n, UINT64_MAX, &stale);
+        /* "issued for ever": soft state itself knows better than a floor time what it has not sent
+         */
+        uint64_t sent =
+            trk_replay_sent(replay, s->credit_to.space, s->credit_next, n, UINT64_MAX, &stale);
         uint64_t all = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
         if (sent == all) {
             s->credit_next += n;
@@ -160,9 +167,10 @@ static bool new_bytes(struct trk_soft *s, uint64_t avail, bool fin, bool fin_aga
     return it->len > 0 || (fin && (!s->fin_sent || fin_again));
 }
 
-unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay, const struct trk_request *req,
-                       uint64_t avail, bool fin, uint64_t now_us, struct trk_piece *pieces, unsigned max,
-                       const struct trk_answer **to, bool *late)
+unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay,
+                       const struct trk_request *req, uint64_t avail, bool fin, uint64_t now_us,
+                       struct trk_piece *pieces, unsigned max, const struct trk_answer **to,
+                       bool *late)
 {
     struct item items[TRK_GRANTS_MAX], it;
     unsigned n = 0, n_items = 0, at = 0;
@@ -176,7 +184,8 @@ unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay, cons
     } else if (now_us > s->credit_us + TRK_SOFT_OLD_CREDIT_US) {
         s->credit_end = min_u64(s->credit_end, s->credit_next + TRK_IW_PKTS);
     }
-    /* A FIN that may have been lost goes again when it was asked for, but not once per overlapping request. */
+    /* A FIN that may have been lost goes again when it was asked for, but not once per overlapping
+     * request. */
     bool fin_again = req != NULL && req->n_grants > 0 && s->down_una <= s->down_high &&
                      now_us > s->fin_us + max_u64(req->srtt_us, TRK_SOFT_FIN_AGAIN_US);
     while (n < max && next_seq(s, replay, &seq)) {
@@ -216,10 +225,13 @@ void trk_soft_up_state(struct trk_soft *s, struct trk_up_state *up)
         up->sack[0].end = b->una;
         up->n_sacks = 1;
     }
-    /* Of many ranges the one that grew last and those just below it: the client has heard of the others (RFC 2018). */
-    size_t room = (size_t)TRK_SACKS_MAX - up->n_sacks, at = trk_ranges_find(&b->above, s->up_recent);
+    /* Of many ranges the one that grew last and those just below it: the client has heard of the
+     * others (RFC 2018). */
+    size_t room = (size_t)TRK_SACKS_MAX - up->n_sacks,
+           at = trk_ranges_find(&b->above, s->up_recent);
     size_t end = at < b->above.n ? at + 1 : b->above.n;
-    for (size_t i = end > room ? end - room : 0; i < b->above.n && up->n_sacks < TRK_SACKS_MAX; i++) {
+    for (size_t i = end > room ? end - room : 0; i < b->above.n && up->n_sacks < TRK_SACKS_MAX;
+         i++) {
         up->sack[up->n_sacks].start = b->above.v[i].start;
         up->sack[up->n_sacks].end = b->above.v[i].end;
         up->n_sacks++;

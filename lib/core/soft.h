@@ -1,11 +1,13 @@
 /*
- * soft.h: the soft state of one connection in use, for services that have an unmodified server behind them
- * (protocol.md section 7, mode stateful): credit kept for data that is not there yet, uplink reassembly, and what the
- * application's stream has given. Sans-I/O; the daemon and the simulator run the same code.
+ * soft.h: the soft state of one connection in use, for services that have an unmodified server
+ * behind them (protocol.md section 7, mode stateful): credit kept for data that is not there yet,
+ * uplink reassembly, and what the application's stream has given. Sans-I/O; the daemon and the
+ * simulator run the same code.
  *
- * Downlink offsets: down_una (client has all below: may be released) <= down_high (highest byte ever sent). Granted seqs
- * are used lowest first: for what was asked again, then for new bytes in order, whatever range the client put against a
- * seq (it tracks bytes by what arrives). So no unsent seq ever lies below a sent one, and none looks lost.
+ * Downlink offsets: down_una (client has all below: may be released) <= down_high (highest byte
+ * ever sent). Granted seqs are used lowest first: for what was asked again, then for new bytes in
+ * order, whatever range the client put against a seq (it tracks bytes by what arrives). So no
+ * unsent seq ever lies below a sent one, and none looks lost.
  */
 #ifndef TRK_CORE_SOFT_H
 #define TRK_CORE_SOFT_H
@@ -15,7 +17,7 @@
 
 enum {
     TRK_SOFT_OLD_CREDIT_US = 1000000, /* older credit is worth at most IW */
-    TRK_SOFT_FIN_AGAIN_US = 100000, /* a FIN alone is not repeated sooner */
+    TRK_SOFT_FIN_AGAIN_US = 100000,   /* a FIN alone is not repeated sooner */
     TRK_SOFT_ACK_PKTS = 2,            /* answer at once after so many unanswered uplink packets */
 };
 
@@ -43,30 +45,36 @@ struct trk_soft {
     uint64_t bytes_down; /* sent, repeats included */
 };
 
-/* Soft state from the first request. up_window_bytes bounds uplink bytes held for the application. */
+/* Soft state from the first request. up_window_bytes bounds uplink bytes held for the application.
+ */
 int trk_soft_init(struct trk_soft *s, const struct trk_server *srv, const struct trk_request *first,
                   size_t up_window_bytes, uint64_t now_us) __attribute__((warn_unused_result));
 void trk_soft_free(struct trk_soft *s, const struct trk_mem *mem);
 
 /*
- * Takes in a REQUEST: releases, address, uplink bytes, credit. Afterwards call trk_soft_plan() with it, then
- * trk_soft_up_* and trk_soft_ack(). Returns TRK_OK, TRK_E_NOMEM (uplink bytes were not kept: they will come again).
+ * Takes in a REQUEST: releases, address, uplink bytes, credit. Afterwards call trk_soft_plan() with
+ * it, then trk_soft_up_* and trk_soft_ack(). Returns TRK_OK, TRK_E_NOMEM (uplink bytes were not
+ * kept: they will come again).
  */
-int trk_soft_request(struct trk_soft *s, const struct trk_mem *mem, const struct trk_request *req, uint64_t now_us);
+int trk_soft_request(struct trk_soft *s, const struct trk_mem *mem, const struct trk_request *req,
+                     uint64_t now_us);
 
-/* Takes in an UPLINK packet whose ref is s->ref. TRK_E_UNKNOWN if it comes from another address: drop it. */
+/* Takes in an UPLINK packet whose ref is s->ref. TRK_E_UNKNOWN if it comes from another address:
+ * drop it. */
 int trk_soft_uplink(struct trk_soft *s, const struct trk_mem *mem, const struct trk_uplink_pkt *u,
                     const struct trk_addr *from, uint64_t now_us);
 
 /*
- * What to send now: bytes [down_una, avail) can be had from the application, and if `fin` the stream ends at avail.
- * With req: its grants join the credit, and it is answered; with NULL: the kept credit alone, for new bytes. Writes at most max pieces
- * and returns how many; *to is what to answer to, *late whether it is on credit. The caller must then send them all.
- * Pieces are ascending in seq; not necessarily in offset.
+ * What to send now: bytes [down_una, avail) can be had from the application, and if `fin` the
+ * stream ends at avail. With req: its grants join the credit, and it is answered; with NULL: the
+ * kept credit alone, for new bytes. Writes at most max pieces and returns how many; *to is what to
+ * answer to, *late whether it is on credit. The caller must then send them all. Pieces are
+ * ascending in seq; not necessarily in offset.
  */
-unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay, const struct trk_request *req,
-                       uint64_t avail, bool fin, uint64_t now_us, struct trk_piece *pieces, unsigned max,
-                       const struct trk_answer **to, bool *late);
+unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay,
+                       const struct trk_request *req, uint64_t avail, bool fin, uint64_t now_us,
+                       struct trk_piece *pieces, unsigned max, const struct trk_answer **to,
+                       bool *late);
 
 /* Could trk_soft_plan() with NULL send something now? (new bytes or a FIN, and credit) */
 bool trk_soft_can_push(const struct trk_soft *s, uint64_t avail, bool fin);
@@ -77,7 +85,8 @@ void trk_soft_up_state(struct trk_soft *s, struct trk_up_state *up);
 /* An answer to everything owed was just sent. */
 void trk_soft_answered(struct trk_soft *s);
 
-/* Has the window towards the client opened enough since it was told last that an unasked ACK is due? */
+/* Has the window towards the client opened enough since it was told last that an unasked ACK is
+ * due? */
 bool trk_soft_window_news(const struct trk_soft *s);
 
 /* The client has sent its FIN and the application has taken all bytes before it. */

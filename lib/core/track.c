@@ -92,7 +92,8 @@ int trk_track_received(struct trk_track *t, uint64_t seq, uint64_t nonce, enum t
     return TRK_OK;
 }
 
-unsigned trk_track_ranges(const struct trk_track *t, struct trk_proof_range *out, uint64_t *proof, uint32_t *n_seqs)
+unsigned trk_track_ranges(const struct trk_track *t, struct trk_proof_range *out, uint64_t *proof,
+                          uint32_t *n_seqs)
 {
     unsigned n = 0;
     for (uint64_t s = t->high_rcvd; t->n_rcvd > 0 && s > t->k && n < TRK_PROOF_RANGES_MAX; s--) {

@@ -1,7 +1,9 @@
 /*
- * track.h: what the client knows of the seqs of one epoch: asked, unsent, received, lost. Pure but for its memory.
+ * track.h: what the client knows of the seqs of one epoch: asked, unsent, received, lost. Pure but
+ * for its memory.
  *
- * base <= k + 1; all of base..k was received and is folded into one proof; entries exist for (k, high_asked]. A seq is
+ * base <= k + 1; all of base..k was received and is folded into one proof; entries exist for (k,
+ * high_asked]. A seq is
  *
  *   ASKED     a request for it is under way, or its DATA is
  *   UNSENT    the server said that it had nothing for it yet: it is credit there
@@ -63,15 +65,16 @@ struct trk_seq_entry *trk_track_push(struct trk_track *t, const struct trk_mem *
 void trk_track_set(struct trk_track *t, struct trk_seq_entry *e, enum trk_seq_state state);
 
 /*
- * DATA of seq came. Returns TRK_OK, TRK_E_DUPLICATE, or TRK_E_FIELD if it was never asked for. *was is the state before.
- * Advances k and the fold.
+ * DATA of seq came. Returns TRK_OK, TRK_E_DUPLICATE, or TRK_E_FIELD if it was never asked for. *was
+ * is the state before. Advances k and the fold.
  */
 int trk_track_received(struct trk_track *t, uint64_t seq, uint64_t nonce, enum trk_seq_state *was);
 
 /*
- * The proof of what came above k: at most TRK_PROOF_RANGES_MAX ranges, newest first, folded into *proof; *n_seqs how
- * many seqs they are. Returns how many ranges. O(high_rcvd - k).
+ * The proof of what came above k: at most TRK_PROOF_RANGES_MAX ranges, newest first, folded into
+ * *proof; *n_seqs how many seqs they are. Returns how many ranges. O(high_rcvd - k).
  */
-unsigned trk_track_ranges(const struct trk_track *t, struct trk_proof_range *out, uint64_t *proof, uint32_t *n_seqs);
+unsigned trk_track_ranges(const struct trk_track *t, struct trk_proof_range *out, uint64_t *proof,
+                          uint32_t *n_seqs);
 
 #endif

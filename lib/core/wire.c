@@ -12,7 +12,8 @@ static int common_read(struct trk_rd *r, struct trk_common *c)
     return trk_rd_ok(r) ? TRK_OK : TRK_E_SHORT;
 }
 
-static void common_write(struct trk_wr *w, const struct trk_common *c, enum trk_type type, bool from_server)
+static void common_write(struct trk_wr *w, const struct trk_common *c, enum trk_type type,
+                         bool from_server)
 {
     trk_wr_u8(w, (uint8_t)(TRK_VERSION << 5 | (from_server ? 0x10 : 0) | (unsigned)type));
     trk_wr_u8(w, c->steer);
@@ -43,7 +44,8 @@ int trk_wire_common(const uint8_t *pkt, size_t len, struct trk_common *out)
     }
 }
 
-/* Reads and checks the common header of one type; unknown flags are an error, so that they can be given meaning. */
+/* Reads and checks the common header of one type; unknown flags are an error, so that they can be
+ * given meaning. */
 static int begin(struct trk_rd *r, struct trk_common *c, enum trk_type type, uint16_t known)
 {
     int rc = trk_wire_common(r->p, trk_rd_left(r), c);
@@ -119,7 +121,8 @@ long trk_wire_write_open(uint8_t *buf, size_t cap, const struct trk_open *o, siz
     return finish(&w);
 }
 
-/* Proof ranges: newest first, disjoint, none empty, all above k (whose seq numbers they never pass downwards). */
+/* Proof ranges: newest first, disjoint, none empty, all above k (whose seq numbers they never pass
+ * downwards). */
 static int read_ranges(struct trk_rd *r, struct trk_request_pkt *q)
 {
     uint64_t below = TRK_SEQ_MAX + 1;
@@ -144,7 +147,8 @@ static int read_asks(struct trk_rd *r, struct trk_request_pkt *q)
         a->count = trk_rd_u16(r);
         a->off = trk_rd_u64(r);
         a->len = trk_rd_u32(r);
-        if (a->count == 0 || a->first < next || a->first + a->count > TRK_SEQ_MAX || a->off + a->len < a->off)
+        if (a->count == 0 || a->first < next || a->first + a->count > TRK_SEQ_MAX ||
+            a->off + a->len < a->off)
             return TRK_E_FIELD;
         next = a->first + a->count;
         total += a->count;
@@ -177,8 +181,9 @@ int trk_wire_read_request(const uint8_t *pkt, size_t len, struct trk_request_pkt
     q->ucont_len = trk_rd_u16(&r);
     if (!trk_rd_ok(&r))
         return TRK_E_SHORT;
-    if (kind >= TRK_KIND_COUNT || q->attempt > 15 || q->n_ranges > TRK_PROOF_RANGES_MAX || q->n_asks > TRK_ASKS_MAX ||
-        q->cont_len > TRK_CONT_BYTES_MAX || q->ucont_len > TRK_UCONT_BYTES_MAX)
+    if (kind >= TRK_KIND_COUNT || q->attempt > 15 || q->n_ranges > TRK_PROOF_RANGES_MAX ||
+        q->n_asks > TRK_ASKS_MAX || q->cont_len > TRK_CONT_BYTES_MAX ||
+        q->ucont_len > TRK_UCONT_BYTES_MAX)
         return TRK_E_FIELD;
     q->kind = (enum trk_kind)kind;
     if ((rc = read_ranges(&r, q)) != TRK_OK || (rc = read_asks(&r, q)) != TRK_OK)
@@ -407,7 +412,8 @@ int trk_wire_read_ack(const uint8_t *pkt, size_t len, struct trk_ack_pkt *a)
         return rc;
     if ((a->c.flags & TRK_ACK_CONT) != 0 && (rc = read_cont(&r, &a->cont, &a->cont_len)) != TRK_OK)
         return rc;
-    if (trk_rd_left(&r) != 0 && ((a->c.flags & TRK_ACK_OPENED) == 0 || !all_zero(r.p, trk_rd_left(&r))))
+    if (trk_rd_left(&r) != 0 &&
+        ((a->c.flags & TRK_ACK_OPENED) == 0 || !all_zero(r.p, trk_rd_left(&r))))
         return TRK_E_FIELD;
     return TRK_OK;
 }

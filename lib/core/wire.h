@@ -1,8 +1,10 @@
 /*
- * wire.h: the packets of Trickles, parsed in place and written. Pure. Layouts: trickles-protocol(7), section PACKETS.
+ * wire.h: the packets of Trickles, parsed in place and written. Pure. Layouts:
+ * trickles-protocol(7), section PACKETS.
  *
- * Decoding checks every length and range, borrows from the packet (pointers into it), and returns TRK_OK or a DROP
- * code. Whatever decodes has an encoder that gives the same bytes. Sequence numbers are 48 bits on the wire.
+ * Decoding checks every length and range, borrows from the packet (pointers into it), and returns
+ * TRK_OK or a DROP code. Whatever decodes has an encoder that gives the same bytes. Sequence
+ * numbers are 48 bits on the wire.
  */
 #ifndef TRK_CORE_WIRE_H
 #define TRK_CORE_WIRE_H
@@ -19,7 +21,8 @@ enum {
     TRK_PORT_SYSTEM = 842, /* the system daemon's UDP port */
     TRK_PORT_USER = 8742,  /* a user's own daemon's */
 
-    TRK_OPEN_MIN_BYTES = 1200,    /* an OPEN is padded to at least this: RFC 9000 section 14's reason */
+    TRK_OPEN_MIN_BYTES =
+        1200, /* an OPEN is padded to at least this: RFC 9000 section 14's reason */
     TRK_PACKET_MIN_BYTES = 1200,  /* UDP payload that every path must carry */
     TRK_PACKET_MAX_BYTES = 65507, /* largest UDP payload over IPv4 */
     TRK_PACKET_V4_BYTES = 1472,   /* an Ethernet MTU of 1500 less IPv4 and UDP */
@@ -27,8 +30,10 @@ enum {
 
     TRK_PROOF_RANGES_MAX = 16, /* ranges beyond k in one proof */
     TRK_ASKS_MAX = 32,         /* ask blocks in one REQUEST */
-    TRK_ASK_PKTS_MAX = 44,     /* new packets that one REQUEST asks for: one train, 44 * 1472 <= 65,507 */
-    TRK_GRANTS_MAX = 132,      /* packets that one REQUEST can be granted: the ask and the two that it overlaps */
+    TRK_ASK_PKTS_MAX =
+        44, /* new packets that one REQUEST asks for: one train, 44 * 1472 <= 65,507 */
+    TRK_GRANTS_MAX =
+        132, /* packets that one REQUEST can be granted: the ask and the two that it overlaps */
     TRK_SACKS_MAX = 4,         /* uplink ranges in an answer */
     TRK_REFUSED_MAX = 4,       /* refused blocks in an ACK */
     TRK_REFUSED_BYTES_MAX = 8, /* bitmap bytes of one: 64 packets */
@@ -72,7 +77,8 @@ enum trk_kind {
 /* Reasons in an ACK. */
 enum trk_reason {
     TRK_REASON_OK = 0,
-    TRK_REASON_NO_DATA = 1,     /* granted, nothing to send yet: the credit is kept where there is soft state */
+    TRK_REASON_NO_DATA =
+        1, /* granted, nothing to send yet: the credit is kept where there is soft state */
     TRK_REASON_WINDOW = 2,      /* asked beyond the limit */
     TRK_REASON_SENT = 3,        /* all asked was sent already */
     TRK_REASON_STALE = 4,       /* no longer fresh: a new continuation comes with this */
@@ -94,7 +100,7 @@ enum { /* flags of REQUEST and UPLINK */
        TRK_REQ_KNOWN = 0x000f,
 };
 
-enum { /* flags of DATA */
+enum {                         /* flags of DATA */
        TRK_DATA_FIN = 0x0001,  /* the downlink ends behind this payload */
        TRK_DATA_CONT = 0x0002, /* carries a continuation */
        TRK_DATA_SACK = 0x0004, /* carries uplink ranges */
@@ -102,7 +108,7 @@ enum { /* flags of DATA */
        TRK_DATA_KNOWN = 0x000f,
 };
 
-enum { /* flags of ACK */
+enum {                          /* flags of ACK */
        TRK_ACK_OPENED = 0x0001, /* answers an OPEN: nonce, tokens, versions follow */
        TRK_ACK_CONT = 0x0002,
        TRK_ACK_SACK = 0x0004,
@@ -141,7 +147,8 @@ struct trk_proof_range {
     uint16_t count;
 };
 
-/* Seqs first..first+count-1 are asked for, to carry the stream range [off, off + len) in equal pieces, in order. */
+/* Seqs first..first+count-1 are asked for, to carry the stream range [off, off + len) in equal
+ * pieces, in order. */
 struct trk_ask {
     uint64_t first;
     uint16_t count;
@@ -244,25 +251,31 @@ struct trk_reset_pkt {
 };
 
 /*
- * The common header alone; checks length, and type against direction, not the version. Returns TRK_OK, TRK_E_SHORT or
- * TRK_E_TYPE.
+ * The common header alone; checks length, and type against direction, not the version. Returns
+ * TRK_OK, TRK_E_SHORT or TRK_E_TYPE.
  */
-int trk_wire_common(const uint8_t *pkt, size_t len, struct trk_common *out) __attribute__((warn_unused_result));
+int trk_wire_common(const uint8_t *pkt, size_t len, struct trk_common *out)
+    __attribute__((warn_unused_result));
 
-/* Decoders: TRK_OK, TRK_E_SHORT, TRK_E_VERSION, TRK_E_TYPE or TRK_E_FIELD. What `out` borrows lives as long as pkt. */
-int trk_wire_read_open(const uint8_t *pkt, size_t len, struct trk_open *out) __attribute__((warn_unused_result));
+/* Decoders: TRK_OK, TRK_E_SHORT, TRK_E_VERSION, TRK_E_TYPE or TRK_E_FIELD. What `out` borrows lives
+ * as long as pkt. */
+int trk_wire_read_open(const uint8_t *pkt, size_t len, struct trk_open *out)
+    __attribute__((warn_unused_result));
 int trk_wire_read_request(const uint8_t *pkt, size_t len, struct trk_request_pkt *out)
     __attribute__((warn_unused_result));
 int trk_wire_read_uplink(const uint8_t *pkt, size_t len, struct trk_uplink_pkt *out)
     __attribute__((warn_unused_result));
-int trk_wire_read_data(const uint8_t *pkt, size_t len, struct trk_data_pkt *out) __attribute__((warn_unused_result));
-int trk_wire_read_ack(const uint8_t *pkt, size_t len, struct trk_ack_pkt *out) __attribute__((warn_unused_result));
-int trk_wire_read_reset(const uint8_t *pkt, size_t len, struct trk_reset_pkt *out) __attribute__((warn_unused_result));
+int trk_wire_read_data(const uint8_t *pkt, size_t len, struct trk_data_pkt *out)
+    __attribute__((warn_unused_result));
+int trk_wire_read_ack(const uint8_t *pkt, size_t len, struct trk_ack_pkt *out)
+    __attribute__((warn_unused_result));
+int trk_wire_read_reset(const uint8_t *pkt, size_t len, struct trk_reset_pkt *out)
+    __attribute__((warn_unused_result));
 
 /*
- * Encoders: write the whole packet and return its length, or TRK_E_NOSPACE if cap is too small. version, direction and
- * type are the encoder's own; of `c` they use steer, flags and cid. An OPEN, and an ACK with OPENED, are padded with
- * zeros to pad_to bytes (0: no padding).
+ * Encoders: write the whole packet and return its length, or TRK_E_NOSPACE if cap is too small.
+ * version, direction and type are the encoder's own; of `c` they use steer, flags and cid. An OPEN,
+ * and an ACK with OPENED, are padded with zeros to pad_to bytes (0: no padding).
  */
 long trk_wire_write_open(uint8_t *buf, size_t cap, const struct trk_open *in, size_t pad_to);
 long trk_wire_write_request(uint8_t *buf, size_t cap, const struct trk_request_pkt *in);
@@ -270,11 +283,13 @@ long trk_wire_write_uplink(uint8_t *buf, size_t cap, const struct trk_uplink_pkt
 /* Header and extensions only: the payload follows wherever the caller has it. */
 long trk_wire_write_data_head(uint8_t *buf, size_t cap, const struct trk_data_pkt *in);
 long trk_wire_write_ack(uint8_t *buf, size_t cap, const struct trk_ack_pkt *in, size_t pad_to);
-long trk_wire_write_reset(uint8_t *buf, size_t cap, const struct trk_reset_pkt *in, bool from_server);
+long trk_wire_write_reset(uint8_t *buf, size_t cap, const struct trk_reset_pkt *in,
+                          bool from_server);
 /* The answer to an unknown version: echoes steer and cid. */
 long trk_wire_write_version(uint8_t *buf, size_t cap, const struct trk_common *in);
 
-/* Bytes that the extensions of a DATA packet take: a continuation of cont_len (0: none) and n_sacks ranges. */
+/* Bytes that the extensions of a DATA packet take: a continuation of cont_len (0: none) and n_sacks
+ * ranges. */
 size_t trk_wire_data_ext_bytes(size_t cont_len, unsigned n_sacks);
 
 #endif
