@@ -1,6 +1,7 @@
 """trickled in a namespace: what it is started with, and what is asked of it."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Dict, Optional
@@ -11,6 +12,8 @@ from .program import Program
 from .space import Namespace
 
 PORT = 842
+SOCKETS = ("trickled.sock", "data.sock")
+LISTENING = "00010000"
 
 
 def stage() -> Path:
@@ -49,9 +52,14 @@ class Daemon:
     def __init__(
         self, space: Namespace, folder: Path, log: Path, secret: Path, settings: Dict[str, str]
     ) -> None:
-        """folder holds its socket and configuration; settings are lines of trickled.conf."""
-        self.space, self.log, self.secret = space, log, secret
-        self.socket, self.config = folder / f"{log.name}.sock", folder / f"{log.name}.conf"
+        """folder is made for its sockets, configuration and secret; settings are lines of
+        trickled.conf."""
+        self.space, self.log = space, log
+        self.folder = folder
+        folder.mkdir(mode=0o755)
+        self.socket, self.config = folder / "trickled.sock", folder / "trickled.conf"
+        # A copy each: what a daemon keeps beside its secret (its instance id) is the host's own.
+        self.secret = Path(shutil.copy(secret, folder / "secret"))
         self.settings, self.starts = dict(settings), 0
         self.program: Optional[Program] = None
         self.expected_dead = False
@@ -87,8 +95,9 @@ class Daemon:
     def _ready(self) -> bool:
         if not self.program.running():
             self.program.succeed(1)
-        inodes = Path(f"/proc/{self.program.pid}/net/unix").read_text()
-        return str(self.socket) in inodes
+        table = Path(f"/proc/{self.program.pid}/net/unix").read_text().splitlines()[1:]
+        listening = [row.split()[-1] for row in table if row.split()[3] == LISTENING]
+        return all(str(self.folder / name) in listening for name in SOCKETS)
 
     def kill(self) -> None:
         """kill -9."""

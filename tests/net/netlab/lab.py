@@ -92,7 +92,11 @@ class Lab:
             if daemons not in ("both", host.name):
                 continue
             daemon = Daemon(
-                host.space, self.work, self.log / f"trickled-{host.name}", secret, settings
+                host.space,
+                self.work / host.name,
+                self.log / f"trickled-{host.name}",
+                secret,
+                settings,
             )
             if pcap and host is self.server:
                 daemon.settings["pcap"] = f'"{daemon.pcap}"'

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """forger.py PORT SEED COUNT: listens in on Trickles, then sends bad datagrams to the daemon's port.
 
-Datagrams seen on the wire towards PORT are kept; then COUNT are sent: random bytes, first bytes
-of kept ones, kept ones
-with a flipped bit, with a tail added, and kept ones again as they are, each from this program's
-own address and port
-and, by a raw socket, from the address and port that sent the original. Prints what it did, by kind.
+Datagrams seen on the wire towards PORT are kept; then COUNT are sent: random bytes, first bytes of
+kept ones, kept ones with a flipped bit, with a tail added, and kept ones again as they are, each
+from this program's own address and port or, by a raw socket, from the address and port that sent
+the original. When the kept ones have become stale, a quarter as many of these are sent again.
+Prints what it did, by kind.
 """
 
 import collections
@@ -18,6 +18,8 @@ import time
 ETH_IPV4 = 0x0800
 KEEP = 3000
 LISTEN_S = 3.0
+STALE_S = 12  # continuations are fresh for 10 s
+KINDS = ("random", "cut", "flipped", "longer", "garbage-tail", "again")
 
 
 def capture(port: int) -> list:
@@ -69,27 +71,34 @@ def ip_packet(source: bytes, target: bytes, source_port: int, port: int, payload
     )
 
 
-def main(port: int, seed: int, count: int) -> None:
-    """Listens, then sends."""
-    chance, done = random.Random(seed), collections.Counter()
-    kept = capture(port)
-    print("kept", len(kept), flush=True)
-    if not kept:
-        sys.exit("nothing was heard")
+def send_bad(kept: list, port: int, chance: random.Random, count: int, kinds: tuple) -> None:
+    """Sends count bad datagrams, every other one with the address of the original."""
+    done = collections.Counter()
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for number in range(count):
         source, source_port, target, payload = chance.choice(kept)
-        kind = chance.choice(("random", "cut", "flipped", "longer", "garbage-tail", "again"))
+        kind = chance.choice(kinds)
         bad = spoil(kind, payload, chance)[:1472]
         if number % 2:
-            raw.sendto(
-                ip_packet(source, target, source_port, port, bad), (socket.inet_ntoa(target), 0)
-            )
+            packet = ip_packet(source, target, source_port, port, bad)
+            raw.sendto(packet, (socket.inet_ntoa(target), 0))
         else:
             own.sendto(bad, (socket.inet_ntoa(target), port))
         done[kind] += 1
     print("sent", dict(done), flush=True)
+
+
+def main(port: int, seed: int, count: int) -> None:
+    """Listens, sends, waits until what it has heard is stale, and sends that again."""
+    chance, kept = random.Random(seed), capture(port)
+    print("kept", len(kept), flush=True)
+    if not kept:
+        sys.exit("nothing was heard")
+    heard = time.monotonic()
+    send_bad(kept, port, chance, count, KINDS)
+    time.sleep(heard + STALE_S - time.monotonic())  # age is what makes them stale
+    send_bad(kept, port, chance, count // 4, ("again", "flipped"))
 
 
 main(*(int(word) for word in sys.argv[1:]))

@@ -14,15 +14,15 @@ FORGERIES = 20000
 
 @scenario("trk", limit_s=120)
 def forged_datagrams(lab: Lab) -> None:
-    """20,000 random, cut, altered and replayed datagrams, half with a stolen source address:
+    """25,000 random, cut, altered, replayed and stale datagrams, half with a stolen source address:
     transfers stay right"""
     lab.join(pcap=True)
     web = Nginx(lab.server).start()
     wanted = web.add("file", 20 * MIB, lab.seed)
     up = make_file(lab.work / "up", 20 * MIB, lab.seed + 1)
     descriptors = lab.server.daemon.program.fds()
-    down = curl(lab.client, "--limit-rate", "2M", "-o", str(lab.work / "got"), web.url("file"))
-    upload = curl(lab.client, "--limit-rate", "2M", "-T", str(lab.work / "up"), web.url("put/up"))
+    down = curl(lab.client, "--limit-rate", "1M", "-o", str(lab.work / "got"), web.url("file"))
+    upload = curl(lab.client, "--limit-rate", "1M", "-T", str(lab.work / "up"), web.url("put/up"))
     forger = lab.client.start(
         sys.executable,
         str(PEERS / "forger.py"),
