@@ -55,9 +55,9 @@ static void resync(struct trk_client *c, uint64_t seq)
 {
     uint64_t off = c->down_high;
     uint16_t piece = payload_of(c);
-    for (uint64_t s = seq + 1; s <= c->cur.high_asked; s++) {
+    for (uint64_t s = trk_max64(seq, c->cur.k) + 1; s <= c->cur.high_asked; s++) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
-        if (e == NULL || !e->fresh || (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT))
+        if (!e->fresh || (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT))
             continue;
         e->off = off;
         e->len = piece;

@@ -309,5 +309,6 @@ enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_
 
 void trk_server_need_cont(const struct trk_server *srv, struct trk_event *ev)
 {
-    (void)refuse(srv, ev, &ev->uplink.c, ev->uplink.reqno, ev->uplink.ts, TRK_REASON_NEED_CONT);
+    if (TRK_UPLINK_BYTES + ev->uplink.up_len >= TRK_ACK_BYTES) /* never larger than what it answers */
+        (void)refuse(srv, ev, &ev->uplink.c, ev->uplink.reqno, ev->uplink.ts, TRK_REASON_NEED_CONT);
 }
