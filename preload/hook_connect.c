@@ -152,12 +152,15 @@ static int finish(int fd, struct trk_tag *tag, int is_hung_up)
 }
 
 /* With TCP the kernel goes on waiting after a handler with SA_RESTART. Which handler ran is not to be
- * known here: if all that are installed have it, it did. */
+ * known here: if all that are installed have it, it did. Handlers of faults (sanitizers and language
+ * runtimes install them) are not what interrupts a wait. */
 static int handlers_restart(void)
 {
     for (int sig = 1; sig < NSIG; sig++) {
         struct sigaction act;
-        if (sigaction(sig, NULL, &act) == 0 && act.sa_handler != SIG_DFL &&
+        int is_fault = sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL ||
+                       sig == SIGTRAP || sig == SIGABRT;
+        if (!is_fault && sigaction(sig, NULL, &act) == 0 && act.sa_handler != SIG_DFL &&
             act.sa_handler != SIG_IGN && (act.sa_flags & SA_RESTART) == 0) {
             return 0;
         }

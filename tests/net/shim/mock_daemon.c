@@ -180,7 +180,7 @@ static struct listener *find_listener(const struct trk_ipc_addr *to)
 static int is_alive(const struct trk_name *name)
 {
     struct sockaddr_un un;
-    socklen_t len;
+    socklen_t len = 0;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (trk_name_to_sockaddr(name, &un, &len) != 0 || fd < 0) {
         die("is_alive");
