@@ -2,3 +2,4 @@
 dist_man_MANS += %D%/trickles.1
 dist_man_MANS += %D%/trickles.7
 dist_man_MANS += %D%/trickles-protocol.7
+dist_man_MANS += %D%/libtrickles.7
