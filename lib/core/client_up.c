@@ -80,6 +80,16 @@ static void mark_sent(struct trk_client *c, uint64_t now_ns, struct trk_seg *s, 
     u->in_flight++;
 }
 
+/* Room for one more segment. Without memory the connection fails: else it would ask to send for
+ * ever. */
+static bool make_room(struct trk_client *c)
+{
+    if (c->up.n < c->up.cap || grow(&c->up, &c->mem))
+        return true;
+    trk_client_fail(c, TRK_E_NOMEM);
+    return false;
+}
+
 /* The oldest lost packet; cut in two if it is too large for the room there is. */
 static struct trk_seg *take_lost(struct trk_client *c, size_t room)
 {
@@ -89,7 +99,7 @@ static struct trk_seg *take_lost(struct trk_client *c, size_t room)
         i++;
     TRK_ASSERT(i < u->n);
     if (seg_at(u, i)->len > room) {
-        if (room == 0 || (u->n == u->cap && !grow(u, &c->mem)))
+        if (room == 0 || !make_room(c))
             return NULL;
         for (size_t j = u->n; j > i + 1; j--)
             *seg_at(u, j) = *seg_at(u, j - 1);
@@ -115,7 +125,7 @@ static struct trk_seg *take_new(struct trk_client *c, size_t room)
     uint64_t left =
         trk_min64(u->buf.end, u->limit) - trk_min64(u->next, trk_min64(u->buf.end, u->limit));
     size_t len = left < room ? (size_t)left : room;
-    if (room == 0 || (u->n == u->cap && !grow(u, &c->mem)))
+    if (room == 0 || !make_room(c))
         return NULL;
     struct trk_seg *s = seg_at(u, u->n++);
     *s = (struct trk_seg){.off = u->next, .len = (uint16_t)len};
@@ -203,6 +213,16 @@ static bool covered(const struct trk_up_state *up, const struct trk_seg *s)
     return false;
 }
 
+/* An application took part of the segment's bytes: they are released, and must not be sent again.
+ */
+static void trim(struct trk_seg *s, uint64_t ack)
+{
+    if (ack > s->off) {
+        s->len -= (uint16_t)(ack - s->off);
+        s->off = ack;
+    }
+}
+
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state *up)
 {
     struct trk_uplink *u = &c->up;
@@ -214,8 +234,12 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state
     uint64_t newest_ns = 0;
     for (size_t i = 0; i < u->n; i++) {
         struct trk_seg *s = seg_at(u, i);
-        if (s->state == SEG_ACKED || !covered(up, s))
+        if (s->state == SEG_ACKED)
             continue;
+        if (!covered(up, s)) {
+            trim(s, up->ack);
+            continue;
+        }
         if (s->state == SEG_SENT)
             u->in_flight--;
         else

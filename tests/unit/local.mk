@@ -121,3 +121,11 @@ TESTS += %D%/test_rules
 %C%_test_rules_SOURCES = %D%/test_rules.c preload/rules.c
 %C%_test_rules_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_rules_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
+
+# test_conform_engine
+check_PROGRAMS += %D%/test_conform_engine
+TESTS += %D%/test_conform_engine
+%C%_test_conform_engine_SOURCES = %D%/test_conform_engine.c $(fuzz_engine_sources)
+%C%_test_conform_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/net -I$(top_srcdir)/tests/fuzz
+%C%_test_conform_engine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_conform_engine_LDADD = tests/net/libconform.la $(CHECK_LIBS) $(PCAP_LIBS)
