@@ -16,7 +16,19 @@ mkdir -p "$tmp/bin" "$tmp/lib" "$tmp/path"
 real=$PWD/tools/.libs/trickles
 [ -x "$real" ] || real=$PWD/tools/trickles
 cp "$real" "$tmp/bin/trickles"
-cp "$PWD/preload/.libs/libtrickles.so" "$tmp/lib/libtrickles.so" || fail "no libtrickles.so"
+# What `run` does is the same for any library; this one can be loaded into programs that no sanitizer was built into.
+cat >"$tmp/library.c" <<'EOF'
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((constructor)) static void start(void)
+{
+    if (getenv("TRICKLES_DEBUG") != NULL)
+        (void)!write(2, "loaded with TRICKLES_DEBUG\n", 27);
+}
+EOF
+cc -shared -fPIC -o "$tmp/lib/libtrickles.so" "$tmp/library.c" || fail "no C compiler"
+ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+export ASAN_OPTIONS
 lib=$(realpath "$tmp/lib/libtrickles.so")
 trickles=$tmp/bin/trickles
 TRICKLES_SOCKET=$tmp/none.sock
@@ -57,7 +69,7 @@ expect 0 '' "$trickles" run "$trickles" run sh -c 'echo "$LD_PRELOAD"'
 [ "$(cat "$tmp/out")" = "$lib" ] || fail "run within run: '$(cat "$tmp/out")'"
 expect 0 '' "$trickles" run --socket /x/y sh -c 'echo "$TRICKLES_SOCKET"'
 [ "$(cat "$tmp/out")" = /x/y ] || fail "run --socket: '$(cat "$tmp/out")'"
-expect 0 'libtrickles' "$trickles" run --debug sh -c true
+expect 0 'loaded with TRICKLES_DEBUG' "$trickles" run --debug sh -c true
 
 # Programs that cannot take part.
 echo 'int main(void) { return 7; }' >"$tmp/seven.c"
