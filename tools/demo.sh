@@ -100,16 +100,17 @@ drop_hosts() {
     spaces=
 }
 
-# Runs the rest at the server or the client ($1).
+# Runs the rest at the server or the client ($1). In a subshell with become=exec, it takes its place.
+become=
 at() {
     side=$1
     shift
     if [ -z "$spaces" ]; then
-        env TRICKLES_SOCKET="$work/$side.sock" "$@"
+        $become env TRICKLES_SOCKET="$work/$side.sock" "$@"
     else
         space=${spaces#* }
         [ "$side" = client ] || space=${spaces% *}
-        ip netns exec "$space" env TRICKLES_SOCKET="$work/$side.sock" "$@"
+        $become ip netns exec "$space" env TRICKLES_SOCKET="$work/$side.sock" "$@"
     fi
 }
 
@@ -118,7 +119,10 @@ start() {
     log=$work/$2.log
     at_side=$1
     shift 2
-    at "$at_side" "$@" >"$log" 2>&1 </dev/null &
+    (
+        become=exec
+        at "$at_side" "$@"
+    ) >"$log" 2>&1 </dev/null &
     pids="$! $pids"
 }
 
