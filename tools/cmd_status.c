@@ -153,8 +153,8 @@ static bool add_row(struct trk_table *t, const json_t *c)
            trk_table_add(t, count_or_dash(number_of(c, "pid"), pid)) &&
            trk_table_add(t, or_dash(text_of(c, "local"))) && trk_table_add(t, or_dash(text_of(c, "remote"))) &&
            trk_table_add(t, or_dash(text_of(c, "state"))) &&
-           trk_table_add(t, listens ? "-" : trk_table_bytes(number_of(c, "bytes_in"), in)) &&
-           trk_table_add(t, listens ? "-" : trk_table_bytes(number_of(c, "bytes_out"), out)) &&
+           trk_table_add(t, listens ? "-" : trk_table_bytes(number_of(c, "bytes_received"), in)) &&
+           trk_table_add(t, listens ? "-" : trk_table_bytes(number_of(c, "bytes_sent"), out)) &&
            trk_table_add(t, count_or_dash(number_of(c, "window_pkts"), window)) &&
            trk_table_add(t, trk_table_time_us(number_of(c, "rtt_us"), rtt)) && trk_table_add(t, carrier(c, why));
 }
@@ -173,7 +173,7 @@ static void heading(const json_t *root, const json_t *connections)
     }
     (void)printf("trickled %s, pid %" PRIu64 ", UDP port %" PRIu64 ", up %" PRIu64 " s: %zu connection%s over Trickles, "
                  "%zu over TCP, %zu listener%s\n",
-                 or_dash(text_of(root, "version")), number_of(root, "pid"), number_of(root, "udp_port"),
+                 or_dash(text_of(root, "version")), number_of(root, "pid"), number_of(root, "port"),
                  number_of(root, "uptime_s"), trickles, trickles == 1 ? "" : "s", tcp, listeners,
                  listeners == 1 ? "" : "s");
 }

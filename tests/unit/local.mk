@@ -129,3 +129,10 @@ TESTS += %D%/test_conform_engine
 %C%_test_conform_engine_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/net -I$(top_srcdir)/tests/fuzz
 %C%_test_conform_engine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_conform_engine_LDADD = tests/net/libconform.la $(CHECK_LIBS) $(PCAP_LIBS)
+
+# test_spec
+check_PROGRAMS += %D%/test_spec
+TESTS += %D%/test_spec
+%C%_test_spec_SOURCES = %D%/test_spec.c
+%C%_test_spec_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_spec_LDADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/base/libbase.la $(CHECK_LIBS) $(CRYPTO_LIBS)
