@@ -1,0 +1,106 @@
+/* Kernel TCP clients: see accept_tcp.h. */
+#include <config.h>
+
+#include "daemon/accept_tcp.h"
+
+#include "daemon/addrs.h"
+#include "ipc/fdpass.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_MAX = 64,    /* in one turn */
+    RETRY_MIN_MS = 1,    /* while the application's queue is full */
+    RETRY_DOUBLINGS = 5, /* up to 32 ms */
+    STARVED_MS = 100,    /* while there are no descriptors */
+};
+
+static void pause_for(struct trk_listener *l, uint64_t ms)
+{
+    trk_loop_rewatch(l->d->loop, &l->tcp_watch, 0);
+    trk_loop_arm(l->d->loop, &l->tcp_retry, trk_loop_now_ns(l->d->loop) + ms * 1000000);
+}
+
+/* Hands over fd. 0: done with it (also where it cannot be done at all); -EAGAIN: later. */
+static int hand_over(struct trk_listener *l, int fd)
+{
+    struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof ss;
+    uint64_t id;
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+        return 0;
+    union trk_sockaddr local = trk_addrs_from_storage(&ss);
+    len = sizeof ss;
+    if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0)
+        return 0; /* reset meanwhile */
+    union trk_sockaddr remote = trk_addrs_from_storage(&ss);
+    int link = trk_listener_connect(l, TRK_NAME_TCP, &local, &remote, &id);
+    if (link == -EMFILE || link == -ENFILE)
+        trk_daemon_out_of_descriptors(l->d, -link);
+    if (link < 0)
+        return link == -ECONNREFUSED ? 0 : -EAGAIN;
+    if (trk_fdpass_send(link, "", 1, fd, MSG_DONTWAIT) == 1)
+        l->d->count.accepted_tcp++;
+    close(link);
+    return 0;
+}
+
+/* False: fd is kept, and the listener waits. */
+static bool serve(struct trk_listener *l, int fd)
+{
+    if (hand_over(l, fd) == 0) {
+        close(fd);
+        l->tcp_waiting_fd = -1;
+        l->tcp_tries = 0;
+        return true;
+    }
+    l->tcp_waiting_fd = fd;
+    pause_for(l, RETRY_MIN_MS << (l->tcp_tries < RETRY_DOUBLINGS ? l->tcp_tries++ : RETRY_DOUBLINGS));
+    return false;
+}
+
+static void tcp_ready(struct trk_watch *w, uint32_t events)
+{
+    struct trk_listener *l = TRK_HEAP_OBJECT(w, struct trk_listener, tcp_watch);
+    (void)events;
+    for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+        int fd = accept4(l->tcp_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+            trk_daemon_out_of_descriptors(l->d, errno);
+            pause_for(l, STARVED_MS);
+        }
+        if (fd < 0 || !serve(l, fd))
+            return;
+    }
+}
+
+static void retry(struct trk_timer *t)
+{
+    struct trk_listener *l = TRK_HEAP_OBJECT(t, struct trk_listener, tcp_retry);
+    if (l->tcp_waiting_fd >= 0 && !serve(l, l->tcp_waiting_fd))
+        return;
+    trk_loop_rewatch(l->d->loop, &l->tcp_watch, EPOLLIN);
+}
+
+int trk_accept_tcp_start(struct trk_listener *l)
+{
+    if (l->tcp_fd < 0 || l->tcp_watch.ready != NULL)
+        return 0;
+    int flags = fcntl(l->tcp_fd, F_GETFL);
+    if (flags < 0 || fcntl(l->tcp_fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return -errno;
+    l->tcp_retry.fire = retry;
+    return trk_loop_watch(l->d->loop, &l->tcp_watch, l->tcp_fd, EPOLLIN, tcp_ready);
+}
+
+void trk_accept_tcp_stop(struct trk_listener *l)
+{
+    trk_loop_arm(l->d->loop, &l->tcp_retry, TRK_LOOP_NEVER);
+    trk_loop_unwatch(l->d->loop, &l->tcp_watch);
+    if (l->tcp_waiting_fd >= 0)
+        close(l->tcp_waiting_fd);
+    l->tcp_waiting_fd = -1;
+}

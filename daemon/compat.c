@@ -1,0 +1,591 @@
+/* The server role: life of served connections. See compat.h; answers are in compat_answer.c. */
+#include <config.h>
+
+#include "daemon/compat.h"
+
+#include "daemon/addrs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_NS UINT64_C(1000000)
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+    QUEUE_SECONDS = 10,      /* longest wait for a place in an application's accept queue */
+    QUEUED_MAX = 4096,       /* connections that wait so */
+    RETRY_MS_MAX = 20,       /* between tries */
+    LINGER_SECONDS = 3,      /* repeats of the last packets are answered; the client's RTO has doubled thrice by then */
+    LINGERING_MAX = 16384,   /* the oldest goes first */
+    ORPHAN_SECONDS = 60,     /* after its application has closed: Linux's tcp_fin_timeout */
+    RING_IDLE_SECONDS = 2,   /* an empty ring is given back */
+    TOMBSTONES_MAX = 1 << 18,
+};
+
+/* Connections that ended while their first continuation was still fresh: a copy of it must not open another. */
+struct tombstone {
+    uint64_t conn;
+    uint64_t until_us;
+    uint64_t issued_us;
+};
+
+struct trk_compat {
+    struct trk_daemon *d;
+    struct trk_map conns; /* by connection identity */
+    struct trk_map refs;  /* by uplink reference */
+    unsigned count, queued, lingering;
+    struct trk_served lingering_ring; /* only its links are used */
+    struct trk_map dead;
+    struct tombstone *tombs; /* ring, oldest first; allocated on first use */
+    unsigned tomb_first, tomb_count;
+    uint64_t floor_us; /* continuations issued up to here are not taken: a tombstone was forgotten early */
+};
+
+static uint64_t now_ns(const struct trk_served *c)
+{
+    return trk_loop_now_ns(c->d->loop);
+}
+
+/* ---- tombstones ---- */
+
+static void forget_oldest(struct trk_compat *s)
+{
+    trk_map_remove(&s->dead, s->tombs[s->tomb_first].conn);
+    s->tomb_first = (s->tomb_first + 1) % TOMBSTONES_MAX;
+    s->tomb_count--;
+}
+
+static void bury(struct trk_compat *s, const struct trk_served *c)
+{
+    uint64_t now_us = trk_loop_wall_us(s->d->loop), until_us = c->first_issued_us + s->d->server.freshness_us;
+    while (s->tomb_count > 0 && s->tombs[s->tomb_first].until_us < now_us)
+        forget_oldest(s);
+    if (until_us < now_us)
+        return;
+    if (s->tombs == NULL)
+        s->tombs = calloc(TOMBSTONES_MAX, sizeof *s->tombs);
+    if (s->tomb_count == TOMBSTONES_MAX) {
+        if (s->tombs[s->tomb_first].issued_us > s->floor_us)
+            s->floor_us = s->tombs[s->tomb_first].issued_us;
+        forget_oldest(s);
+    }
+    if (s->tombs == NULL || trk_map_put(&s->dead, c->soft.conn, s, NULL) != 0) {
+        if (c->first_issued_us > s->floor_us)
+            s->floor_us = c->first_issued_us;
+        return;
+    }
+    s->tombs[(s->tomb_first + s->tomb_count++) % TOMBSTONES_MAX] = (struct tombstone){
+        .conn = c->soft.conn, .until_us = now_us + s->d->server.freshness_us, .issued_us = c->first_issued_us};
+}
+
+/* ---- ends ---- */
+
+static void leave_state(struct trk_served *c)
+{
+    struct trk_compat *s = c->d->compat;
+    if (c->state == TRK_SERVED_QUEUED)
+        s->queued--;
+    if (c->state == TRK_SERVED_LINGERING) {
+        s->lingering--;
+        c->linger_prev->linger_next = c->linger_next;
+        c->linger_next->linger_prev = c->linger_prev;
+    } else {
+        s->count--;
+    }
+}
+
+static void give_ring_back(struct trk_served *c)
+{
+    if (c->down.cap == 0)
+        return;
+    trk_port_flush(c->d->server_port); /* queued trains may borrow from it */
+    trk_down_free(&c->down, c->d);
+}
+
+static void drop(struct trk_served *c)
+{
+    struct trk_daemon *d = c->d;
+    if (c->dead)
+        return;
+    c->dead = true;
+    leave_state(c);
+    trk_map_remove(&d->compat->conns, c->soft.conn);
+    trk_map_remove(&d->compat->refs, c->soft.ref);
+    trk_party_remove(d, &c->party);
+    bury(d->compat, c);
+    trk_loop_unwatch(d->loop, &c->watch);
+    trk_loop_arm(d->loop, &c->timer, TRK_LOOP_NEVER);
+    trk_loop_cancel(d->loop, &c->task);
+    trk_applink_reset(&c->link);
+    give_ring_back(c);
+    trk_soft_free(&c->soft, &d->mem);
+    trk_loop_defer_free(d->loop, c);
+}
+
+void trk_compat_abort(struct trk_served *c)
+{
+    if (c->dead)
+        return;
+    if (c->state != TRK_SERVED_LINGERING)
+        trk_compat_send_reset(c->d, &c->soft.to, &c->path);
+    drop(c);
+}
+
+static void set_state(struct trk_served *c, enum trk_served_state state)
+{
+    TRK_ASSERT(state == c->state + 1 || (state == TRK_SERVED_ACCEPTING && c->state == TRK_SERVED_QUEUED));
+    if (c->state == TRK_SERVED_QUEUED)
+        c->d->compat->queued--;
+    c->state = state;
+    c->since_ns = now_ns(c);
+}
+
+static void linger(struct trk_served *c)
+{
+    struct trk_compat *s = c->d->compat;
+    struct trk_served *ring = &s->lingering_ring;
+    set_state(c, TRK_SERVED_LINGERING);
+    s->count--;
+    trk_loop_unwatch(c->d->loop, &c->watch);
+    trk_applink_close(&c->link);
+    give_ring_back(c);
+    trk_party_remove(c->d, &c->party);
+    c->linger_prev = ring->linger_prev;
+    c->linger_next = ring;
+    ring->linger_prev->linger_next = c;
+    ring->linger_prev = c;
+    if (++s->lingering > LINGERING_MAX)
+        drop(ring->linger_next);
+}
+
+/* ---- the application's side ---- */
+
+static void watch_ready(struct trk_watch *w, uint32_t events)
+{
+    struct trk_served *c = TRK_HEAP_OBJECT(w, struct trk_served, watch);
+    trk_applink_note(&c->link, events);
+    trk_loop_later(c->d->loop, &c->task);
+}
+
+/* Tries to get into the application's queue. False: c is lost. */
+static bool knock(struct trk_served *c)
+{
+    struct trk_daemon *d = c->d;
+    union trk_sockaddr at = c->local;
+    struct trk_listener *l = trk_listeners_find(d->listeners, &at, c->soft.conn);
+    uint64_t id;
+    if (l == NULL)
+        return false;
+    int fd = trk_listener_connect(l, TRK_NAME_STREAM, &c->local, &c->remote, &id);
+    if (fd == -EMFILE || fd == -ENFILE)
+        trk_daemon_out_of_descriptors(d, -fd);
+    if (fd == -EAGAIN || fd == -EMFILE || fd == -ENFILE) {
+        uint64_t ms = UINT64_C(1) << (c->tries < 5 ? c->tries++ : 5);
+        c->retry_ns = now_ns(c) + (ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX) * MS_NS;
+        return now_ns(c) < c->since_ns + QUEUE_SECONDS * SECOND_NS;
+    }
+    if (fd < 0)
+        return false;
+    trk_applink_init(&c->link, fd);
+    c->party.id = id;
+    c->party.uid = l->party.uid;
+    c->party.pid = l->party.pid;
+    set_state(c, TRK_SERVED_ACCEPTING);
+    return trk_party_add(d, &c->party) == 0 &&
+           trk_loop_watch(d->loop, &c->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, watch_ready) == 0;
+}
+
+/* The application has accepted: its set-up message is there. False: c is lost. */
+static bool set_up(struct trk_served *c)
+{
+    struct trk_name name;
+    int rc = trk_applink_read_setup(&c->link, &name);
+    if (rc == -EAGAIN)
+        return !c->link.gone;
+    if (rc != 0 || name.id != c->party.id || trk_applink_establish(&c->link, c->d, false, 0, false) != 0)
+        return false;
+    set_state(c, TRK_SERVED_OPEN);
+    c->d->count.accepted++;
+    return true;
+}
+
+/* Uplink bytes to the application. False: c is lost. */
+static bool deliver(struct trk_served *c)
+{
+    struct iovec iov[2];
+    int n;
+    if (c->state == TRK_SERVED_QUEUED || c->state == TRK_SERVED_LINGERING)
+        return true;
+    while (!c->link.full && (n = trk_rcvbuf_peek(&c->soft.up, iov)) > 0) {
+        long done = trk_applink_write(&c->link, iov, n);
+        if (done < 0)
+            return false;
+        trk_rcvbuf_consume(&c->soft.up, &c->d->mem, (size_t)done);
+        c->bytes_up += (uint64_t)done;
+    }
+    if (!c->fin_written && trk_soft_up_eof(&c->soft)) {
+        c->fin_written = true;
+        trk_applink_finish_writing(&c->link);
+    }
+    return true;
+}
+
+/* ---- timers ---- */
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t next_deadline(const struct trk_served *c)
+{
+    const struct trk_config *conf = &c->d->conf;
+    if (c->state == TRK_SERVED_LINGERING)
+        return earlier(c->since_ns + LINGER_SECONDS * SECOND_NS,
+                       c->owed_ns != 0 ? c->owed_ns + conf->ack_delay_us * UINT64_C(1000) : TRK_LOOP_NEVER);
+    uint64_t at = c->heard_ns + conf->silent_seconds * SECOND_NS;
+    if (c->state == TRK_SERVED_QUEUED)
+        at = earlier(at, c->retry_ns);
+    if (c->owed_ns != 0)
+        at = earlier(at, c->owed_ns + conf->ack_delay_us * UINT64_C(1000));
+    if (c->down.cap != 0)
+        at = earlier(at, c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
+    if (c->orphan_ns != 0)
+        at = earlier(at, c->orphan_ns + ORPHAN_SECONDS * SECOND_NS);
+    return at;
+}
+
+/* The timer is set where nothing nearer is set already: most deadlines only move away. */
+static void rearm(struct trk_served *c)
+{
+    uint64_t at = next_deadline(c);
+    if (!trk_heap_contains(&c->timer.node) || at < c->timer.node.deadline_ns)
+        trk_loop_arm(c->d->loop, &c->timer, at);
+}
+
+/* False: c is lost. */
+static bool time_out(struct trk_served *c)
+{
+    uint64_t now = now_ns(c);
+    if (c->state == TRK_SERVED_LINGERING)
+        return now < c->since_ns + LINGER_SECONDS * SECOND_NS;
+    if (now >= c->heard_ns + c->d->conf.silent_seconds * SECOND_NS) {
+        c->d->count.silent++;
+        return false;
+    }
+    if (c->state == TRK_SERVED_QUEUED && now >= c->retry_ns && !knock(c))
+        return false;
+    if (c->down.cap != 0 && c->down.from == c->down.to && now >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS)
+        give_ring_back(c);
+    return c->orphan_ns == 0 || now < c->orphan_ns + ORPHAN_SECONDS * SECOND_NS;
+}
+
+static void timer_fired(struct trk_timer *t)
+{
+    struct trk_served *c = TRK_HEAP_OBJECT(t, struct trk_served, timer);
+    if (!time_out(c)) {
+        trk_compat_abort(c);
+        return;
+    }
+    if (c->owed_ns != 0 && now_ns(c) >= c->owed_ns + c->d->conf.ack_delay_us * UINT64_C(1000))
+        trk_compat_ack(c, NULL, 0);
+    if (c->down.cap != 0 && c->down.from != c->down.to && now_ns(c) >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS)
+        trk_loop_arm(c->d->loop, t, now_ns(c) + SECOND_NS); /* a silent client: look again later */
+    else
+        trk_loop_arm(c->d->loop, t, next_deadline(c));
+}
+
+/* ---- the end of a round ---- */
+
+/* What the application's end says: set-up, more bytes, its end. False: c is lost. */
+static bool look(struct trk_served *c)
+{
+    if (c->state == TRK_SERVED_ACCEPTING && !set_up(c))
+        return false;
+    if (c->state != TRK_SERVED_OPEN)
+        return true;
+    if (c->link.broken || (c->abortive && c->link.gone) || trk_applink_look(&c->link) != 0)
+        return false;
+    if (c->link.gone && c->orphan_ns == 0)
+        c->orphan_ns = now_ns(c);
+    return deliver(c);
+}
+
+static void note_owed(struct trk_served *c)
+{
+    if (c->soft.owed != 0 && c->owed_ns == 0)
+        c->owed_ns = now_ns(c);
+    if (c->soft.owed >= TRK_SOFT_ACK_PKTS || (c->state == TRK_SERVED_OPEN && trk_soft_window_news(&c->soft)))
+        trk_compat_ack(c, NULL, 0);
+}
+
+static void run(struct trk_task *t)
+{
+    struct trk_served *c = TRK_HEAP_OBJECT(t, struct trk_served, task);
+    if (!look(c) || !trk_compat_push(c)) {
+        trk_compat_abort(c);
+        return;
+    }
+    note_owed(c);
+    if (c->state == TRK_SERVED_OPEN && trk_soft_done(&c->soft))
+        linger(c);
+    if (!c->dead)
+        rearm(c);
+}
+
+/* ---- packets ---- */
+
+static void tell(struct trk_party *p, struct trk_party_facts *f)
+{
+    const struct trk_served *c = TRK_HEAP_OBJECT(p, struct trk_served, party);
+    f->role = "accept";
+    f->transport = "trickles";
+    f->info.state = c->state == TRK_SERVED_ACCEPTING  ? TRK_CTL_CONN_CONNECTING
+                    : c->link.eof || c->fin_written ? TRK_CTL_CONN_CLOSING
+                                                    : TRK_CTL_CONN_UP;
+    f->info.local = trk_addrs_to_ipc(&c->local);
+    f->info.remote = trk_addrs_to_ipc(&c->remote);
+    f->info.rtt_us = c->srtt_us;
+    f->info.cwnd_pkts = c->window_pkts;
+    f->info.mss_bytes = trk_payload_bytes(c->soft.to.packet_size);
+    f->info.bytes_acked = c->soft.down_una;
+    f->info.bytes_received = c->bytes_up;
+    f->info.bytes_retrans = c->soft.bytes_down - c->soft.down_high;
+    f->info.outq_bytes = c->link.end > c->soft.down_una ? c->link.end - c->soft.down_una : 0;
+}
+
+static void set_abortive(struct trk_party *p, bool on)
+{
+    TRK_HEAP_OBJECT(p, struct trk_served, party)->abortive = on;
+}
+
+static bool may_begin(const struct trk_compat *s, const struct trk_request *req)
+{
+    uint64_t now_us = trk_loop_wall_us(s->d->loop);
+    return req->first && req->cont_issued_us >= s->d->boot_us && req->cont_issued_us > s->floor_us &&
+           req->cont_issued_us + s->d->server.freshness_us >= now_us && trk_map_get(&s->dead, req->to.conn) == NULL;
+}
+
+static bool enter(struct trk_compat *s, struct trk_served *c)
+{
+    if (trk_map_put(&s->conns, c->soft.conn, c, NULL) != 0)
+        return false;
+    if (trk_map_get(&s->refs, c->soft.ref) != NULL || trk_map_put(&s->refs, c->soft.ref, c, NULL) != 0) {
+        trk_map_remove(&s->conns, c->soft.conn);
+        return false;
+    }
+    s->count++;
+    s->queued++;
+    return true;
+}
+
+static struct trk_served *make(struct trk_daemon *d, const struct trk_udp_path *path, const struct trk_request *req)
+{
+    struct trk_served *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->d = d;
+    c->task.run = run;
+    c->timer.fire = timer_fired;
+    c->party.tell = tell;
+    c->party.set_abortive = set_abortive;
+    c->path = *path;
+    c->local = path->local;
+    trk_sockaddr_set_port(&c->local, req->secret.service_port);
+    c->remote = path->remote;
+    trk_sockaddr_set_port(&c->remote, req->secret.client_port);
+    c->first_issued_us = req->cont_issued_us;
+    c->heard_ns = c->since_ns = now_ns(c);
+    c->link.fd = c->link.dup = -1;
+    if (trk_soft_init(&c->soft, &d->server, req, d->conf.up_window_bytes, trk_loop_wall_us(d->loop)) != TRK_OK ||
+        !enter(d->compat, c)) {
+        trk_soft_free(&c->soft, &d->mem);
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void answer_busy(struct trk_daemon *d, const struct trk_udp_path *path, const struct trk_request *req)
+{
+    struct trk_up_state up = {.ack = 0};
+    struct trk_extras x = {.up = &up, .reason = TRK_REASON_BUSY};
+    uint8_t *buf = trk_port_room(d->server_port, TRK_REPLY_BYTES_MAX);
+    long n = buf == NULL ? -1
+                         : trk_server_ack(&d->server, trk_loop_wall_us(d->loop), &req->to, NULL, 0, &x, buf,
+                                          TRK_REPLY_BYTES_MAX);
+    if (n > 0)
+        trk_port_send(d->server_port, (size_t)n, (size_t)n, path);
+    d->count.busy++;
+}
+
+/* The first request of a connection, or a RESET. NULL: answered. */
+static struct trk_served *begin(struct trk_daemon *d, const struct trk_udp_path *path, const struct trk_request *req)
+{
+    struct trk_compat *s = d->compat;
+    if (!may_begin(s, req)) {
+        d->count.unknown_conns++;
+        trk_compat_send_reset(d, &req->to, path);
+        return NULL;
+    }
+    struct trk_served *c = s->count < d->conf.connections_max && s->queued < QUEUED_MAX ? make(d, path, req) : NULL;
+    if (c == NULL) {
+        answer_busy(d, path, req);
+        return NULL;
+    }
+    if (!knock(c)) {
+        trk_compat_abort(c);
+        return NULL;
+    }
+    return c;
+}
+
+static void take_request(struct trk_served *c, const struct trk_udp_path *path, const struct trk_request *req)
+{
+    c->path = *path;
+    c->heard_ns = now_ns(c);
+    if (req->srtt_us != 0)
+        c->srtt_us = req->srtt_us;
+    c->window_pkts = trk_law_window(&req->law, 0);
+    if (req->give_cont) {
+        c->give_cont = true;
+        c->law = req->law;
+        c->secret = req->secret;
+    }
+    trk_soft_request(&c->soft, &c->d->mem, req, trk_loop_wall_us(c->d->loop)); /* no memory: it will come again */
+}
+
+static void on_request(struct trk_daemon *d, const struct trk_udp_path *path, const struct trk_request *req)
+{
+    struct trk_served *c = trk_map_get(&d->compat->conns, req->to.conn);
+    d->count.requests++;
+    trk_server_commit(&d->server, &d->replay, trk_loop_wall_us(d->loop), req);
+    if (c == NULL && (c = begin(d, path, req)) == NULL)
+        return;
+    take_request(c, path, req);
+    bool brings = req->up_len != 0 || req->fin;
+    if ((c->state == TRK_SERVED_OPEN && trk_down_release(&c->down, &c->link, c->soft.down_una) != 0) ||
+        (brings && !deliver(c)) || (c->link.news && !look(c))) {
+        trk_compat_abort(c);
+        return;
+    }
+    trk_compat_answer(c, req);
+    if (!c->dead)
+        trk_loop_later(d->loop, &c->task);
+}
+
+static void on_uplink(struct trk_daemon *d, struct trk_port *port, const struct trk_udp_path *path,
+                      struct trk_event *ev)
+{
+    struct trk_served *c = trk_map_get(&d->compat->refs, ev->uplink.ref);
+    if (c != NULL &&
+        trk_soft_uplink(&c->soft, &d->mem, &ev->uplink, &ev->from, trk_loop_wall_us(d->loop)) != TRK_E_UNKNOWN) {
+        d->count.uplinks++;
+        c->heard_ns = now_ns(c);
+        trk_loop_later(d->loop, &c->task);
+        return;
+    }
+    d->count.uplinks_unknown++;
+    trk_server_need_cont(&d->server, ev);
+    uint8_t *buf = ev->reply_len != 0 ? trk_port_room(port, ev->reply_len) : NULL;
+    if (buf == NULL)
+        return;
+    memcpy(buf, ev->reply, ev->reply_len);
+    trk_port_send(port, ev->reply_len, ev->reply_len, path);
+}
+
+static void on_open(struct trk_daemon *d, const struct trk_udp_path *path, struct trk_event *ev)
+{
+    union trk_sockaddr at = path->local;
+    enum trk_reason reason = TRK_REASON_OK;
+    trk_sockaddr_set_port(&at, ev->open.service_port);
+    if (trk_listeners_find(d->listeners, &at, 0) == NULL)
+        reason = TRK_REASON_NO_SERVICE;
+    else if (d->compat->count >= d->conf.connections_max)
+        reason = TRK_REASON_BUSY;
+    d->count.opens += reason == TRK_REASON_OK;
+    d->count.refused += reason == TRK_REASON_NO_SERVICE;
+    d->count.busy += reason == TRK_REASON_BUSY;
+    trk_server_answer_open(&d->server, trk_loop_wall_us(d->loop), reason, ev);
+}
+
+static void send_reply(struct trk_port *port, const struct trk_udp_path *path, const struct trk_event *ev)
+{
+    uint8_t *buf = ev->reply_len != 0 ? trk_port_room(port, ev->reply_len) : NULL;
+    if (buf == NULL)
+        return;
+    memcpy(buf, ev->reply, ev->reply_len);
+    trk_port_send(port, ev->reply_len, ev->reply_len, path);
+}
+
+static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct trk_udp_path *path, const uint8_t *pkt,
+                      size_t len)
+{
+    static struct trk_event ev; /* large, and there is one thread */
+    struct trk_addr from = trk_addrs_engine(&path->remote);
+    struct trk_served *c;
+    switch (trk_server_read(&d->server, &d->replay, trk_loop_wall_us(d->loop), &from, pkt, len, &ev)) {
+    case TRK_V_DROP:
+        d->count.drops[-ev.drop < TRK_ERR_COUNT && ev.drop <= 0 ? -ev.drop : 0]++;
+        break;
+    case TRK_V_OPEN:
+        on_open(d, path, &ev);
+        send_reply(port, path, &ev);
+        break;
+    case TRK_V_REPLY:
+        send_reply(port, path, &ev);
+        break;
+    case TRK_V_REQUEST:
+        on_request(d, path, &ev.req);
+        break;
+    case TRK_V_UPLINK:
+        on_uplink(d, port, path, &ev);
+        break;
+    case TRK_V_RESET:
+        c = trk_map_get(&d->compat->conns, ev.req.secret.conn);
+        d->count.resets_in++;
+        if (c != NULL)
+            drop(c);
+        break;
+    }
+}
+
+const struct trk_port_ops trk_compat_ports = {.packet = on_packet};
+
+/* ---- the service ---- */
+
+struct trk_compat *trk_compat_new(struct trk_daemon *d)
+{
+    struct trk_compat *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->d = d;
+    s->lingering_ring.linger_next = s->lingering_ring.linger_prev = &s->lingering_ring;
+    trk_map_init(&s->conns, d->seed, &d->mem);
+    trk_map_init(&s->refs, d->seed, &d->mem);
+    trk_map_init(&s->dead, d->seed, &d->mem);
+    return s;
+}
+
+void trk_compat_free(struct trk_compat *s)
+{
+    size_t cursor = 0;
+    const struct trk_map_entry *e;
+    if (s == NULL)
+        return;
+    while ((e = trk_map_next(&s->conns, &cursor)) != NULL) {
+        trk_compat_abort(e->value);
+        cursor = 0;
+    }
+    trk_map_clear(&s->conns);
+    trk_map_clear(&s->refs);
+    trk_map_clear(&s->dead);
+    free(s->tombs);
+    free(s);
+}
+
+unsigned trk_compat_count(const struct trk_compat *s)
+{
+    return s->count;
+}

@@ -1,0 +1,288 @@
+/* The control socket: see control.h. */
+#include <config.h>
+
+#include "daemon/control.h"
+
+#include "daemon/addrs.h"
+#include "daemon/listeners.h"
+#include "daemon/party.h"
+#include "daemon/port.h"
+#include "daemon/status.h"
+#include "ipc/fdpass.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_MAX = 64,
+    MESSAGES_MAX = 64, /* of one client in one turn */
+    STARVED_MS = 100,
+};
+
+struct control_client {
+    struct control_client *next, **pprev; /* first: trk_loop_defer_free writes here */
+    struct trk_control *s;
+    struct trk_watch watch;
+    struct ucred cred;
+};
+
+struct trk_control {
+    struct trk_daemon *d;
+    int listen_fd;
+    struct trk_watch watch;
+    struct trk_timer resume;
+    struct control_client *clients;
+    unsigned count;
+    uint64_t last_ns;
+};
+
+static void drop(struct control_client *c)
+{
+    *c->pprev = c->next;
+    if (c->next != NULL)
+        c->next->pprev = c->pprev;
+    c->s->count--;
+    trk_loop_unwatch(c->s->d->loop, &c->watch);
+    close(c->watch.fd);
+    trk_loop_defer_free(c->s->d->loop, c);
+}
+
+/* ---- answers ---- */
+
+static void acknowledge(struct trk_ctl_msg *out, int rc, uint32_t value)
+{
+    out->type = TRK_CTL_ACK;
+    out->u.ack.error_no = rc < 0 ? (uint32_t)-rc : 0;
+    out->u.ack.value = value;
+}
+
+static uint64_t netns_cookie(int fd)
+{
+    uint64_t cookie = 0;
+    socklen_t len = sizeof cookie;
+#ifdef SO_NETNS_COOKIE
+    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) != 0)
+        cookie = 0;
+#else
+    (void)fd;
+    (void)len;
+#endif
+    return cookie;
+}
+
+static void hello(struct control_client *c, struct trk_ctl_msg *out)
+{
+    out->type = TRK_CTL_HELLO_REPLY;
+    out->u.hello_reply = (struct trk_ctl_hello_reply){
+        .pid = (uint32_t)getpid(),
+        .netns_cookie = netns_cookie(c->watch.fd),
+        .uid = (uint32_t)geteuid(),
+        .udp_port = c->s->d->server_port != NULL ? trk_port_number(c->s->d->server_port) : 0,
+    };
+}
+
+static int option(struct control_client *c, const struct trk_ctl_option *o)
+{
+    struct trk_party *p = trk_party_find(c->s->d, o->id);
+    struct linger l;
+    if (p == NULL)
+        return -ENOENT;
+    if (c->cred.uid != p->uid && c->cred.uid != 0)
+        return -EPERM;
+    if (o->level != SOL_SOCKET || o->name != SO_LINGER || o->value_bytes != sizeof l)
+        return 0;
+    memcpy(&l, o->value, sizeof l);
+    if (p->set_abortive != NULL)
+        p->set_abortive(p, l.l_onoff != 0 && l.l_linger == 0);
+    return 0;
+}
+
+static void info(struct control_client *c, const struct trk_ctl_info *in, struct trk_ctl_msg *out)
+{
+    struct trk_party *p = trk_party_find(c->s->d, in->id);
+    struct trk_party_facts facts;
+    memset(&facts, 0, sizeof facts);
+    out->type = TRK_CTL_INFO_REPLY;
+    if (p == NULL || (c->cred.uid != p->uid && c->cred.uid != 0)) {
+        out->u.info_reply.error_no = p == NULL ? ENOENT : EPERM;
+        return;
+    }
+    p->tell(p, &facts);
+    out->u.info_reply = facts.info;
+}
+
+/* Handles one message; *give gets a descriptor to send along (closed by the caller) or stays -1. */
+static void handle(struct control_client *c, const struct trk_ctl_msg *in, int fd, struct trk_ctl_msg *out, int *give)
+{
+    struct trk_listeners *ls = c->s->d->listeners;
+    union trk_sockaddr sa;
+    int rc;
+    switch ((int)in->type) {
+    case TRK_CTL_HELLO:
+        hello(c, out);
+        break;
+    case TRK_CTL_BIND:
+        rc = trk_listeners_bind(ls, &in->u.bind, fd, c->cred.uid, c->cred.pid);
+        acknowledge(out, rc, 0);
+        return; /* fd is taken */
+    case TRK_CTL_LISTEN:
+        acknowledge(out, trk_listeners_listen(ls, in->u.listen.id, in->u.listen.backlog, c->cred.uid), 0);
+        break;
+    case TRK_CTL_OPTION:
+        acknowledge(out, option(c, &in->u.option), 0);
+        break;
+    case TRK_CTL_SWEEP:
+        sa = trk_addrs_from_ipc(&in->u.sweep.local);
+        acknowledge(out, 0, trk_listeners_sweep(ls, &sa));
+        break;
+    case TRK_CTL_INFO:
+        info(c, &in->u.info, out);
+        break;
+    case TRK_CTL_STATUS:
+        out->type = TRK_CTL_STATUS_REPLY;
+        rc = trk_status_memfd(c->s->d, c->cred.uid);
+        *give = rc >= 0 ? rc : -1;
+        out->u.status_reply.error_no = rc < 0 ? (uint32_t)-rc : 0;
+        break;
+    default:
+        acknowledge(out, -EPROTO, 0);
+        break;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+/* One message. False: the connection is closed. */
+static bool serve(struct control_client *c)
+{
+    uint8_t buf[TRK_CTL_MAX_BYTES];
+    struct trk_ctl_msg in, out;
+    int fd = -1, give = -1;
+    ssize_t n = trk_fdpass_recv(c->watch.fd, buf, sizeof buf, &fd, MSG_DONTWAIT);
+    if (n == -EAGAIN)
+        return false;
+    if (n <= 0) {
+        drop(c);
+        return false;
+    }
+    memset(&out, 0, sizeof out);
+    bool understood = trk_ctl_decode(buf, (size_t)n, &in) == 0;
+    out.correlation = in.correlation;
+    if (understood) {
+        handle(c, &in, fd, &out, &give);
+    } else {
+        acknowledge(&out, -EPROTO, 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    int len = trk_ctl_encode(&out, buf, sizeof buf);
+    bool sent = len > 0 && trk_fdpass_send(c->watch.fd, buf, (size_t)len, give, MSG_DONTWAIT) == len;
+    if (give >= 0)
+        close(give);
+    if (!sent || !understood)
+        drop(c);
+    return sent && understood;
+}
+
+static void client_ready(struct trk_watch *w, uint32_t events)
+{
+    struct control_client *c = TRK_HEAP_OBJECT(w, struct control_client, watch);
+    (void)events;
+    c->s->last_ns = trk_loop_now_ns(c->s->d->loop);
+    for (unsigned i = 0; i < MESSAGES_MAX; i++)
+        if (!serve(c))
+            return;
+}
+
+/* ---- accepting ---- */
+
+static int start(struct trk_control *s, int fd)
+{
+    struct control_client *c = calloc(1, sizeof *c);
+    socklen_t len = sizeof c->cred;
+    if (c == NULL)
+        return -ENOMEM;
+    c->s = s;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &len) != 0 ||
+        trk_loop_watch(s->d->loop, &c->watch, fd, EPOLLIN, client_ready) != 0) {
+        free(c);
+        return -ENOMEM;
+    }
+    c->next = s->clients;
+    c->pprev = &s->clients;
+    if (c->next != NULL)
+        c->next->pprev = &c->next;
+    s->clients = c;
+    s->count++;
+    client_ready(&c->watch, EPOLLIN); /* its first message is there already, as a rule */
+    return 0;
+}
+
+static void pause_accepting(struct trk_control *s)
+{
+    trk_loop_rewatch(s->d->loop, &s->watch, 0);
+    trk_loop_arm(s->d->loop, &s->resume, trk_loop_now_ns(s->d->loop) + STARVED_MS * UINT64_C(1000000));
+}
+
+static void resume_accepting(struct trk_timer *t)
+{
+    struct trk_control *s = TRK_HEAP_OBJECT(t, struct trk_control, resume);
+    trk_loop_rewatch(s->d->loop, &s->watch, EPOLLIN);
+}
+
+static void accept_ready(struct trk_watch *w, uint32_t events)
+{
+    struct trk_control *s = TRK_HEAP_OBJECT(w, struct trk_control, watch);
+    (void)events;
+    for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
+        if (s->count >= TRK_CONTROL_CLIENTS_MAX) {
+            pause_accepting(s);
+            return;
+        }
+        int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+            trk_daemon_out_of_descriptors(s->d, errno);
+            pause_accepting(s);
+        }
+        if (fd < 0)
+            return;
+        if (start(s, fd) != 0)
+            close(fd);
+    }
+}
+
+struct trk_control *trk_control_new(struct trk_daemon *d, int listen_fd)
+{
+    struct trk_control *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->d = d;
+    s->listen_fd = listen_fd;
+    s->resume.fire = resume_accepting;
+    s->last_ns = trk_loop_now_ns(d->loop);
+    if (trk_loop_watch(d->loop, &s->watch, listen_fd, EPOLLIN, accept_ready) != 0) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void trk_control_free(struct trk_control *s)
+{
+    if (s == NULL)
+        return;
+    while (s->clients != NULL)
+        drop(s->clients);
+    trk_loop_unwatch(s->d->loop, &s->watch);
+    trk_loop_arm(s->d->loop, &s->resume, TRK_LOOP_NEVER);
+    close(s->listen_fd);
+    free(s);
+}
+
+uint64_t trk_control_last_ns(const struct trk_control *s)
+{
+    return s->last_ns;
+}

@@ -1,0 +1,148 @@
+/* Running listeners: see rediscover.h. sock_diag(7). */
+#include <config.h>
+
+#include "daemon/rediscover.h"
+
+#include "daemon/addrs.h"
+#include "daemon/listeners.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef UDIAG_SHOW_UID
+#define UDIAG_SHOW_UID 0x40
+#endif
+enum { ATTR_UID = 7 }; /* UNIX_DIAG_UID: newer than some headers */
+
+struct search {
+    struct trk_daemon *d;
+    int found;
+};
+
+static int ask(int nl)
+{
+    struct {
+        struct nlmsghdr h;
+        struct unix_diag_req r;
+    } q = {
+        .h = {.nlmsg_len = sizeof q, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .r = {.sdiag_family = AF_UNIX,
+              .udiag_states = 1u << TCP_LISTEN,
+              .udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_UID},
+    };
+    return send(nl, &q, sizeof q, 0) == (ssize_t)sizeof q ? 0 : -errno;
+}
+
+/* The TCP listener again: -EADDRINUSE if somebody has it. */
+static int listen_tcp(const struct trk_name *name)
+{
+    struct sockaddr_storage ss;
+    int on = 1, v6only = (name->flags & TRK_NAME_F_V6ONLY) != 0;
+    bool v6 = name->flags & TRK_NAME_F_V6;
+    int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    socklen_t len = trk_ipc_addr_to_sockaddr(&name->local, v6, &ss);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (v6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    if (bind(fd, (struct sockaddr *)&ss, len) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int err = errno;
+    close(fd);
+    return -err;
+}
+
+/* One of several listeners that share a port (SO_REUSEPORT), of which another was taken up already. */
+static bool is_sibling(const struct trk_daemon *d, const struct trk_name *name)
+{
+    union trk_sockaddr at = trk_addrs_from_ipc(&name->local);
+    const struct trk_listener *l = trk_listeners_find(d->listeners, &at, 0);
+    return l != NULL && (name->flags & TRK_NAME_F_REUSEPORT) && (l->name.flags & TRK_NAME_F_REUSEPORT) &&
+           trk_sockaddr_equal(&l->local, &at);
+}
+
+static void consider(struct search *s, const char *text, size_t len, uid_t uid)
+{
+    struct trk_name name;
+    char at[TRK_ADDRS_TEXT_BYTES];
+    if (len < 1 || text[0] != '\0' || trk_name_parse(text + 1, len - 1, &name) != 0 || name.kind != TRK_NAME_BOUND)
+        return;
+    if (geteuid() != 0 && uid != geteuid())
+        return;
+    union trk_sockaddr local = trk_addrs_from_ipc(&name.local);
+    int fd = is_sibling(s->d, &name) ? -1 : listen_tcp(&name);
+    if (fd < -1) {
+        trk_log(&s->d->log, TRK_LOG_INFO, "the listener at %s is left alone: %s", trk_addrs_text(&local, at),
+                strerror(-fd));
+        return;
+    }
+    if (trk_listeners_adopt(s->d->listeners, &name, fd, uid) == 0)
+        s->found++;
+}
+
+static void read_socket(struct search *s, const struct nlmsghdr *h)
+{
+    const struct unix_diag_msg *m = NLMSG_DATA(h);
+    const char *at = (const char *)(m + 1), *end = (const char *)h + h->nlmsg_len;
+    const char *name = NULL;
+    size_t name_len = 0;
+    uid_t uid = (uid_t)-1;
+    while ((size_t)(end - at) >= sizeof(struct rtattr)) {
+        const struct rtattr *a = (const struct rtattr *)(const void *)at;
+        if (a->rta_len < sizeof *a || a->rta_len > (size_t)(end - at))
+            break;
+        if (a->rta_type == UNIX_DIAG_NAME) {
+            name = RTA_DATA(a);
+            name_len = RTA_PAYLOAD(a);
+        } else if (a->rta_type == ATTR_UID && RTA_PAYLOAD(a) >= sizeof uid) {
+            memcpy(&uid, RTA_DATA(a), sizeof uid);
+        }
+        at += RTA_ALIGN(a->rta_len) < (size_t)(end - at) ? RTA_ALIGN(a->rta_len) : (size_t)(end - at);
+    }
+    if (name != NULL && m->udiag_type == SOCK_STREAM)
+        consider(s, name, name_len, uid);
+}
+
+/* One datagram of the dump. 1: the last one; 0: there is more; -errno. */
+static int read_part(struct search *s, int nl)
+{
+    static char buf[32768] __attribute__((aligned(8)));
+    ssize_t n = recv(nl, buf, sizeof buf, 0);
+    if (n <= 0)
+        return n == 0 ? -EPROTO : errno == EINTR ? 0 : -errno;
+    for (size_t at = 0; at + sizeof(struct nlmsghdr) <= (size_t)n;) {
+        const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(buf + at);
+        if (h->nlmsg_len < sizeof *h || h->nlmsg_len > (size_t)n - at)
+            return -EPROTO;
+        at += NLMSG_ALIGN(h->nlmsg_len);
+        if (h->nlmsg_type == NLMSG_DONE)
+            return 1;
+        if (h->nlmsg_type == NLMSG_ERROR)
+            return -EPROTO;
+        if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct unix_diag_msg)))
+            read_socket(s, h);
+    }
+    return 0;
+}
+
+int trk_rediscover(struct trk_daemon *d)
+{
+    struct search s = {.d = d};
+    int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (nl < 0)
+        return -errno;
+    int rc = ask(nl);
+    while (rc == 0)
+        rc = read_part(&s, nl);
+    close(nl);
+    return rc < 0 ? rc : s.found;
+}
