@@ -3,7 +3,9 @@
 # From the build folder, as `make check` runs it.
 set -u
 tmp=$(mktemp -d) || exit 99
-trap 'rm -rf "$tmp"' EXIT
+peers=
+trap '[ -z "$peers" ] || kill $peers; rm -rf "$tmp"' EXIT
+srcdir=${srcdir:-$(dirname "$0")/../..}
 bad=0
 
 fail() {
@@ -109,6 +111,46 @@ expect 2 '' "$trickles" ping -c 1 no-such-host.invalid
 expect 1 '' "$trickles" ping -c 2 -i 10 -W 200 -p 1 127.0.0.1
 grep -q '2 probes sent, 0 answered, 100% lost' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
 grep -q 'refused' "$tmp/out" || fail "ping does not say that it was refused: $(cat "$tmp/out")"
+
+# Starts a peer; its first line goes to $first.
+peer() {
+    mkfifo "$tmp/first"
+    "$srcdir/tests/unit/command_peers.py" "$@" >"$tmp/first" &
+    peers="$peers $!"
+    read -r first <"$tmp/first" || fail "the peer did not start: $*"
+    rm "$tmp/first"
+}
+
+# ping with a daemon there: the third probe is lost, a wrong nonce before the fifth is not taken for an answer.
+peer udp
+expect 0 '' "$trickles" ping -c 5 -i 1 -W 300 -p "$first" 127.0.0.1
+grep -q '5 probes sent, 4 answered, 20% lost' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
+grep -q '^84 bytes from 127.0.0.1 .* seq=5 time=' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
+grep -q 'seq=3 no answer' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
+grep -Eq '^rtt min/avg/max/mdev = [0-9./]+ ms$' "$tmp/out" || fail "ping: $(cat "$tmp/out")"
+
+# status with a daemon there.
+peer control "$tmp/there.sock" '{"version":"9.9","pid":77,"port":842,"uptime_s":12,"connections":[
+ {"role":"connect","program":"cu\u001brl","pid":4711,"state":"up","transport":"trickles","why":null,
+  "local":"10.0.0.1:40000","remote":"10.0.0.2:80","rtt_us":40200,"window_pkts":54,
+  "bytes_sent":79,"bytes_received":104857600},
+ {"role":"accept","program":"nginx","pid":12,"state":"up","transport":"tcp","why":"no Trickles there",
+  "local":"[::1]:80","remote":"[::1]:5000","rtt_us":0,"window_pkts":0,"bytes_sent":1536,"bytes_received":0},
+ {"role":"listen","program":"nginx","pid":12,"state":"listening","local":"0.0.0.0:80","remote":"-"}]}'
+expect 0 '' "$trickles" status --socket "$tmp/there.sock"
+cat >"$tmp/want" <<'EOF'
+trickled 9.9, pid 77, UDP port 842, up 12 s: 1 connection over Trickles, 1 over TCP, 1 listener
+PROGRAM   PID  LOCAL           REMOTE       STATE        IN   OUT  WINDOW   RTT  CARRIER
+cu?rl    4711  10.0.0.1:40000  10.0.0.2:80  up         100M    79      54  40ms  Trickles
+nginx      12  [::1]:80        [::1]:5000   up            0  1.5K       -     -  TCP: no Trickles there
+nginx      12  0.0.0.0:80      -            listening     -     -       -     -  -
+EOF
+diff "$tmp/want" "$tmp/out" || fail "status prints another table than (<) wanted"
+expect 0 '' "$trickles" status --json --socket "$tmp/there.sock"
+python3 -c 'import json, sys; assert json.load(sys.stdin)["connections"][0]["pid"] == 4711' <"$tmp/out" ||
+    fail "status --json is not what the daemon told"
+peer control "$tmp/odd.sock" '{"version"'
+expect 1 'no JSON' "$trickles" status --socket "$tmp/odd.sock"
 
 [ "$bad" -eq 0 ] && echo "the command behaves"
 exit "$bad"

@@ -113,7 +113,7 @@ dist_check_SCRIPTS += %D%/include_scan.sh %D%/core_symbols.sh
 TESTS += %D%/include_scan.sh %D%/core_symbols.sh
 
 # manpages, command
-dist_check_SCRIPTS += %D%/manpages.sh %D%/command.sh
+dist_check_SCRIPTS += %D%/manpages.sh %D%/command.sh %D%/command_peers.py
 TESTS += %D%/manpages.sh %D%/command.sh
 # test_rules
 check_PROGRAMS += %D%/test_rules
