@@ -18,7 +18,7 @@ static const char help[] = "usage: trickles keygen [OPTION]... [FILE]\n"
                            "trickled --secret. Without FILE it goes to standard output.\n"
                            "\n"
                            "  -o, --out FILE   write to FILE (mode 0600), which must not exist\n"
-                           "      --help       show this\n";
+                           "  -h, --help       show this\n";
 
 static int to_file(const char *path, uint64_t now_s)
 {
@@ -52,7 +52,7 @@ int trk_cmd_keygen(int argc, char **argv)
         {"out", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     const char *path = NULL;
     int c;
-    while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
         if (c == 'h') {
             (void)fputs(help, stdout);
             return TRK_EXIT_OK;

@@ -36,7 +36,7 @@ static const char help[] = "usage: trickles ping [OPTION]... HOST\n"
                            "  -4, --ipv4          use IPv4 only\n"
                            "  -6, --ipv6          use IPv6 only\n"
                            "  -q, --quiet         only the statistics\n"
-                           "      --help          show this\n"
+                           "  -h, --help          show this\n"
                            "\n"
                            "The exit status is 0 if there was an answer, 1 if there was none, 2 for other errors.\n";
 
@@ -292,7 +292,7 @@ static int parse(int argc, char **argv, struct ping *p)
     long port = 0;
     bool good = true;
     int c;
-    while (good && (c = getopt_long(argc, argv, "c:i:W:p:46q", options, NULL)) != -1) {
+    while (good && (c = getopt_long(argc, argv, "hc:i:W:p:46q", options, NULL)) != -1) {
         switch (c) {
         case 'c':
             good = trk_cmd_number("--count", optarg, 1, 1000000000, &p->count);

@@ -25,7 +25,7 @@ static const char help[] = "usage: trickles run [OPTION]... PROGRAM [ARGUMENT]..
                            "  -q, --quiet         do not warn about programs that cannot take part\n"
                            "  -r, --require       do not start programs that cannot take part\n"
                            "  -s, --socket PATH   control socket of the daemon (TRICKLES_SOCKET)\n"
-                           "      --help          show this\n"
+                           "  -h, --help          show this\n"
                            "\n"
                            "The exit status is PROGRAM's; 125 if trickles failed, 126 if PROGRAM cannot be run, 127 if\n"
                            "it was not found.\n";
@@ -107,7 +107,7 @@ static int parse(int argc, char **argv, struct run_options *run)
                                             {NULL, 0, NULL, 0}};
     int c;
     bool kept = true;
-    while ((c = getopt_long(argc, argv, "+dqrs:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "+hdqrs:", options, NULL)) != -1) {
         switch (c) {
         case 'd':
             kept &= setenv("TRICKLES_DEBUG", "1", 1) == 0;

@@ -29,7 +29,7 @@ static const char help[] = "usage: trickles status [OPTION]...\n"
                            "  -j, --json          all that the daemon tells, as JSON\n"
                            "  -s, --socket PATH   control socket of the daemon (default: $TRICKLES_SOCKET, the system's,\n"
                            "                      the user's)\n"
-                           "      --help          show this\n"
+                           "  -h, --help          show this\n"
                            "\n"
                            "The exit status is 0, or 1 if no daemon answers.\n";
 
@@ -207,7 +207,7 @@ int trk_cmd_status(int argc, char **argv)
     bool as_json = false;
     size_t len = 0;
     int c;
-    while ((c = getopt_long(argc, argv, "js:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "hjs:", options, NULL)) != -1) {
         switch (c) {
         case 'j':
             as_json = true;

@@ -30,8 +30,8 @@ static const char help[] = "usage: trickles COMMAND [OPTION]... [ARGUMENT]...\n"
                            "  keygen [FILE]               make a secret for one or more daemons\n"
                            "  ping HOST                   ask a host's daemon for a sign of life\n"
                            "\n"
-                           "      --help      show this; also: trickles COMMAND --help\n"
-                           "      --version   show the version\n"
+                           "  -h, --help      show this; also: trickles COMMAND --help\n"
+                           "  -V, --version   show the version\n"
                            "\n"
                            "trickles(1) has the whole story, trickles(7) what this is about.\n";
 
