@@ -160,6 +160,20 @@ static void add_refused(struct trk_ack_pkt *ack, const struct trk_request *req)
     }
 }
 
+/*
+ * Nothing was granted, so the ACK may not be larger than the request: bitmaps go first, then uplink
+ * ranges. What is left is always smaller than a REQUEST with a continuation.
+ */
+static long write_smaller(struct trk_ack_pkt *ack, size_t most, uint8_t *buf, size_t cap)
+{
+    long n;
+    ack->c.flags &= (uint16_t)~TRK_ACK_REFUSED;
+    while ((n = trk_wire_write_ack(buf, cap, ack, 0)) > (long)most && ack->up.n_sacks > 0)
+        if (--ack->up.n_sacks == 0)
+            ack->c.flags &= (uint16_t)~TRK_ACK_SACK;
+    return n;
+}
+
 long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct trk_answer *to,
                     const struct trk_request *req, uint64_t train_end, const struct trk_extras *x,
                     uint8_t *buf, size_t cap)
@@ -185,11 +199,8 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
     if (req != NULL)
         add_refused(&ack, req);
     long n = trk_wire_write_ack(buf, cap, &ack, 0);
-    if (n > 0 && req != NULL && train_end == 0 && (size_t)n > req->pkt_len && ack.n_refused != 0) {
-        ack.c.flags &=
-            (uint16_t)~TRK_ACK_REFUSED; /* nothing granted: never larger than the request */
-        n = trk_wire_write_ack(buf, cap, &ack, 0);
-    }
+    if (n > 0 && req != NULL && train_end == 0 && (size_t)n > req->pkt_len)
+        n = write_smaller(&ack, req->pkt_len, buf, cap);
     return n;
 }
 

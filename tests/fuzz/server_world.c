@@ -204,7 +204,7 @@ static void serve(struct world *w, struct trk_request *req)
         leave(w, buf, (size_t)n);
 }
 
-static void uplink(struct world *w, struct trk_event *ev)
+static void uplink(struct world *w, struct trk_event *ev, size_t len)
 {
     for (unsigned i = 0; i < WORLD_SOFTS; i++) {
         struct world_conn *c = &w->conns[i];
@@ -220,7 +220,9 @@ static void uplink(struct world *w, struct trk_event *ev)
         return;
     }
     trk_server_need_cont(&w->srv, ev);
-    leave(w, ev->reply, ev->reply_len);
+    FUZZ_CHECK(ev->reply_len <= len); /* nobody's amplifier: silence rather than more than came */
+    if (ev->reply_len)
+        leave(w, ev->reply, ev->reply_len);
 }
 
 /* Makes the proof of a REQUEST right, where it has one that can be right. */
@@ -275,7 +277,7 @@ void world_datagram(struct world *w, const struct trk_addr *from, const uint8_t 
         serve(w, &ev.req);
         break;
     case TRK_V_UPLINK:
-        uplink(w, &ev);
+        uplink(w, &ev, len);
         break;
     case TRK_V_RESET:
         break;

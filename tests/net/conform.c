@@ -48,7 +48,8 @@ struct request {
     struct conn *conn;
     struct space *space; /* NULL: OPEN, or its continuation is not known */
     uint64_t packet, time_ns, tail_ns;
-    bool is_open, proof_good, must_answer, answered;
+    size_t len_bytes;
+    bool is_open, proof_good, must_answer, answered, has_data;
     struct request *next; /* all of them */
 };
 
@@ -353,6 +354,7 @@ static void read_request(struct conform *c, const struct trk_addr *client, const
     struct request *known = new_request(c, &c->requests, conn_of(c, client, q.c.cid), q.reqno);
     struct space *s = known->space = space_of(c, &q, client);
     known->tail_ns = (uint64_t)parent.srtt_us * 1000;
+    known->len_bytes = len;
     if (!s || memcmp(s->ip, client->ip, sizeof s->ip) != 0) {
         known->space =
             NULL; /* not opened, or of another address: refused, at the server's leisure */
@@ -447,6 +449,7 @@ static void read_data(struct conform *c, struct conn *conn, const uint8_t *p, si
     if (!q->proof_good)
         violation(c, c->number, CONFORM_VERDICT,
                   "seq %" PRIu64 " for request %u, whose proof is false", d.seq, d.reqno);
+    q->has_data = true;
     if (d.cont_len)
         give_cont(c, q->space, d.cont, d.cont_len);
     judge_data(c, &d, q->space);
@@ -482,6 +485,10 @@ static void read_ack(struct conform *c, struct conn *conn, const uint8_t *p, siz
     struct request *q = answer_to(c, conn, a.reqno);
     if (!q) /* an UPLINK's answer, as a rule */
         return;
+    if (len > q->len_bytes && !q->has_data)
+        violation(c, c->number, CONFORM_AMPLIFICATION,
+                  "ACK of %zu bytes grants nothing to request %u of %zu bytes", len, a.reqno,
+                  q->len_bytes);
     bool refused = a.reason == TRK_REASON_CANNOT_OPEN || a.reason == TRK_REASON_ADDRESS ||
                    a.reason == TRK_REASON_NOT_HERE;
     if (!q->space && !refused)

@@ -28,12 +28,14 @@ enum conform_rule {
     CONFORM_SENT_TWICE, /* a seq is sent once in its space */
     CONFORM_NOT_ASKED,  /* DATA answers a request, and an ask of its space covers the seq */
     CONFORM_PROOF, /* a proof is the XOR of the nonces of what it claims, all of which were sent */
-    CONFORM_UNANSWERED,    /* every request gets an answer */
-    CONFORM_AMPLIFICATION, /* before validation at most three times the bytes that came */
-    CONFORM_LIMIT,         /* no seq above what the grant rule gives for the requests so far */
-    CONFORM_VERDICT,       /* the server calls a proof bad exactly when it is */
-    CONFORM_UNKNOWN_CONT,  /* served on a continuation that the server never gave out */
-    CONFORM_EMPTY,         /* nothing there to judge */
+    CONFORM_UNANSWERED, /* every request gets an answer */
+    /* Before validation at most three times the bytes that came; no ACK that grants nothing is
+     * larger than its REQUEST. */
+    CONFORM_AMPLIFICATION,
+    CONFORM_LIMIT,        /* no seq above what the grant rule gives for the requests so far */
+    CONFORM_VERDICT,      /* the server calls a proof bad exactly when it is */
+    CONFORM_UNKNOWN_CONT, /* served on a continuation that the server never gave out */
+    CONFORM_EMPTY,        /* nothing there to judge */
     CONFORM_RULES,
 };
 

@@ -419,6 +419,29 @@ START_TEST(amplification_is_found_at_the_bound)
 }
 END_TEST
 
+START_TEST(ack_that_grants_nothing_is_no_larger_than_its_request)
+{
+    start(plain);
+    good_beginning();
+    send_request(21, 5, 20, xor_of(1, 20), NULL); /* 72 + 20 + 166 = 258 bytes */
+    struct trk_ack_pkt a = {.c = {.cid = 7, .flags = TRK_ACK_CONT | TRK_ACK_SACK},
+                            .reqno = reqno,
+                            .cont = cont,
+                            .cont_len = sizeof cont,
+                            .up = {.n_sacks = _i ? 4 : 3}}; /* 56 + 25 + 168 = 249, or 257 */
+    if (_i) {
+        a.c.flags |= TRK_ACK_REFUSED; /* and 15 more */
+        a.n_refused = 1;
+    }
+    for (unsigned i = 0; i < a.up.n_sacks; i++) {
+        a.up.sack[i].start = 2 * i + 1;
+        a.up.sack[i].end = 2 * i + 2;
+    }
+    packet(false, buf, trk_wire_write_ack(buf, sizeof buf, &a, 0));
+    expect(CONFORM_AMPLIFICATION, _i ? 1 : 0);
+}
+END_TEST
+
 START_TEST(unknown_continuation_must_not_be_served)
 {
     start(plain);
@@ -542,6 +565,7 @@ int main(void)
     tcase_add_loop_test(t, wrong_verdicts_are_found, 0, 3);
     tcase_add_loop_test(t, request_without_an_answer_is_found, 0, 2);
     tcase_add_loop_test(t, amplification_is_found_at_the_bound, 0, 2);
+    tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
     tcase_add_test(t, empty_capture_is_not_a_success);
     tcase_add_test(t, hostile_clients_are_not_the_servers_fault);
