@@ -40,6 +40,8 @@ struct trk_served {
     struct trk_law law;
     struct trk_secret secret;
     uint8_t reason;       /* of the next ACK */
+    uint32_t train_reqno; /* the newest request that DATA answered, and its last seq: later ACKs say so too */
+    uint64_t train_end;
     bool fin_written;     /* the application has got the client's FIN */
     bool abortive;        /* SO_LINGER {1, 0}: its close is a reset */
     bool dead;            /* being freed */

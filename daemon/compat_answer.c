@@ -54,6 +54,8 @@ void trk_compat_ack(struct trk_served *c, const struct trk_request *req, uint64_
     struct trk_up_state up;
     struct trk_extras x;
     uint8_t *buf = trk_port_room(d->server_port, TRK_REPLY_BYTES_MAX);
+    if (train_end == 0 && to->reqno == c->train_reqno)
+        train_end = c->train_end;
     fill_extras(c, &x, &up, false);
     long n = buf != NULL ? trk_server_ack(&d->server, trk_loop_wall_us(d->loop), to, req, train_end, &x, buf,
                                           TRK_REPLY_BYTES_MAX)
@@ -194,6 +196,8 @@ static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, un
     if (!build(c, pieces, n, room, head_len, room + heads_bytes, &b))
         return false;
     d->count.data_pkts += n;
+    c->train_reqno = to->reqno;
+    c->train_end = pieces[n - 1].seq;
     if (left)
         trk_compat_ack(c, NULL, pieces[n - 1].seq);
     else
