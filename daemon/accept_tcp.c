@@ -58,7 +58,7 @@ static bool serve(struct trk_listener *l, int fd)
         return true;
     }
     l->tcp_waiting_fd = fd;
-    pause_for(l, RETRY_MIN_MS << (l->tcp_tries < RETRY_DOUBLINGS ? l->tcp_tries++ : RETRY_DOUBLINGS));
+    pause_for(l, (uint64_t)RETRY_MIN_MS << (l->tcp_tries < RETRY_DOUBLINGS ? l->tcp_tries++ : RETRY_DOUBLINGS));
     return false;
 }
 

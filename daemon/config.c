@@ -109,10 +109,13 @@ void trk_config_free(struct trk_config *conf)
 
 /* libconfuse gives its callbacks no argument: the log of the file being read. One thread. */
 static const struct trk_log *reading_log;
+static bool reading_reported;
 
-static void report(cfg_t *cfg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void report(cfg_t *cfg, const char *format,
+                                                         va_list args)
 {
     char line[512];
+    reading_reported = true;
     vsnprintf(line, sizeof line, format, args);
     trk_log(reading_log, TRK_LOG_ERROR, "%s:%d: %s", cfg != NULL && cfg->filename != NULL ? cfg->filename : "?",
             cfg != NULL ? cfg->line : 0, line);
@@ -217,7 +220,10 @@ static int parse(struct trk_config *conf, const char *path, const char *text)
     cfg_set_validate_func(cfg, "secret", check_path);
     cfg_set_validate_func(cfg, "socket", check_path);
     cfg_set_validate_func(cfg, "pcap", check_path);
+    reading_reported = false;
     int rc = text != NULL ? cfg_parse_buf(cfg, text) : cfg_parse(cfg, path);
+    if (rc == CFG_PARSE_ERROR && !reading_reported) /* libconfuse is silent about some: a key of "" */
+        trk_log(reading_log, TRK_LOG_ERROR, "%s:%d: not understood", path, cfg->line);
     if (rc == CFG_FILE_ERROR)
         trk_log(reading_log, TRK_LOG_ERROR, "%s: %s", path, strerror(errno));
     if (rc == CFG_SUCCESS && take_values(conf, cfg) != 0) {

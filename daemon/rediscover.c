@@ -91,7 +91,8 @@ static void consider(struct search *s, const char *text, size_t len, uid_t uid)
 
 static void read_socket(struct search *s, const struct nlmsghdr *h)
 {
-    const struct unix_diag_msg *m = NLMSG_DATA(h);
+    /* NLMSG_DATA and RTA_DATA, which would drop const */
+    const struct unix_diag_msg *m = (const void *)((const char *)h + NLMSG_HDRLEN);
     const char *at = (const char *)(m + 1), *end = (const char *)h + h->nlmsg_len;
     const char *name = NULL;
     size_t name_len = 0;
@@ -101,10 +102,10 @@ static void read_socket(struct search *s, const struct nlmsghdr *h)
         if (a->rta_len < sizeof *a || a->rta_len > (size_t)(end - at))
             break;
         if (a->rta_type == UNIX_DIAG_NAME) {
-            name = RTA_DATA(a);
+            name = (const char *)a + RTA_LENGTH(0);
             name_len = RTA_PAYLOAD(a);
         } else if (a->rta_type == ATTR_UID && RTA_PAYLOAD(a) >= sizeof uid) {
-            memcpy(&uid, RTA_DATA(a), sizeof uid);
+            memcpy(&uid, (const char *)a + RTA_LENGTH(0), sizeof uid);
         }
         at += RTA_ALIGN(a->rta_len) < (size_t)(end - at) ? RTA_ALIGN(a->rta_len) : (size_t)(end - at);
     }

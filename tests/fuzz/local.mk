@@ -3,11 +3,11 @@ fuzz_common = %D%/replay_main.c %D%/fuzz.h
 fuzz_engine_sources = %D%/server_world.c %D%/server_world.h %D%/clear_seal.h %D%/frames.h
 fuzz_engine_libs = lib/core/libcore.la lib/base/libbase.la
 fuzz_replays = %D%/replay_wire %D%/replay_cont %D%/replay_control %D%/replay_name %D%/replay_server \
-    %D%/replay_client
+    %D%/replay_client %D%/replay_config
 TESTS += $(fuzz_replays)
 if FUZZERS
 noinst_PROGRAMS += $(fuzz_replays) %D%/fuzz_wire %D%/fuzz_cont %D%/fuzz_control %D%/fuzz_name %D%/fuzz_server \
-    %D%/fuzz_client
+    %D%/fuzz_client %D%/fuzz_config
 else
 check_PROGRAMS += $(fuzz_replays)
 endif
@@ -54,3 +54,12 @@ fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_client_SOURCES = %D%/fuzz_client.c $(fuzz_engine_sources) %D%/fuzz.h
 %C%_fuzz_client_LDADD = $(fuzz_engine_libs)
 %C%_fuzz_client_LDFLAGS = $(fuzz_ldflags)
+
+# config
+%C%_replay_config_SOURCES = %D%/fuzz_config.c $(fuzz_common)
+%C%_replay_config_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_replay_config_LDADD = daemon/libdaemon.la
+%C%_fuzz_config_SOURCES = %D%/fuzz_config.c %D%/fuzz.h
+%C%_fuzz_config_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_fuzz_config_LDADD = daemon/libdaemon.la
+%C%_fuzz_config_LDFLAGS = $(fuzz_ldflags)
