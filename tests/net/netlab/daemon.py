@@ -60,7 +60,7 @@ class Daemon:
         self.socket, self.config = folder / "trickled.sock", folder / "trickled.conf"
         # A copy each: what a daemon keeps beside its secret (its instance id) is the host's own.
         self.secret = Path(shutil.copy(secret, folder / "secret"))
-        self.settings, self.starts = dict(settings), 0
+        self.settings, self.starts = {"log-level": '"debug"', **settings}, 0
         self.program: Optional[Program] = None
         self.expected_dead = False
 
