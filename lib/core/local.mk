@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/replay.c %D%/replay.h \
     %D%/proof.c %D%/proof.h \
     %D%/server.c %D%/server_answer.c %D%/server.h \
+    %D%/credit.c %D%/credit.h \
     %D%/soft.c %D%/soft.h \
     %D%/rtt.h \
     %D%/track.c %D%/track.h \

@@ -24,7 +24,6 @@ int trk_soft_init(struct trk_soft *s, const struct trk_server *srv, const struct
     *s = (struct trk_soft){
         .conn = first->to.conn,
         .to = first->to,
-        .credit_to = first->to,
         .down_fin = NEVER,
         .up_fin = NEVER,
         .heard_us = now_us,
@@ -92,28 +91,35 @@ struct item {
 };
 
 /*
- * The credit is a range of seqs; which of them were sent the table knows. What a request is granted
- * joins it. A timeout or a new space ends all that was asked before. False: the request is older
- * than that.
+ * What a request is granted joins the credit, run by run. A timeout or a new space ends all that was
+ * asked before. False: the request is older than that, or nothing can be sent on it.
  */
-static bool absorb(struct trk_soft *s, const struct trk_request *req, uint64_t now_us)
+static bool absorb(struct trk_soft *s, const struct trk_replay *replay,
+                   const struct trk_request *req, uint64_t now_us)
 {
-    bool is_newer = s->credit_end == 0 || newer(req->to.reqno, s->credit_to.reqno);
-    bool same = req->to.space.rho == s->credit_to.space.rho && req->law.epoch == s->credit_epoch;
+    bool first = s->credit_to.limit == 0; /* nothing was ever granted */
+    bool is_newer = first || newer(req->to.reqno, s->credit_to.reqno);
+    bool space = !first && req->to.space.rho == s->credit_to.space.rho;
+    bool same = space && req->law.epoch == s->credit_epoch;
+    if (req->reason == TRK_REASON_PROOF_BAD)
+        return false;
+    if (req->reason == TRK_REASON_STALE) { /* this space is left */
+        s->credit.n = space ? 0 : s->credit.n;
+        return false;
+    }
     if (!is_newer && !same)
         return false;
-    if (req->n_grants > 0) {
-        uint64_t first = req->grant[0].seq, end = req->grant[req->n_grants - 1].seq + 1;
-        bool restart = req->to.space.rho != s->credit_to.space.rho ||
-                       (req->kind == TRK_KIND_TIMEOUT && req->law.epoch != s->credit_epoch);
-        if (restart || s->credit_next >= s->credit_end) {
-            s->credit_next = first;
-            s->credit_end = end;
-        }
-        s->credit_next = min_u64(s->credit_next, first);
-        s->credit_end = max_u64(s->credit_end, end);
+    if (!space || (req->kind == TRK_KIND_TIMEOUT && !same))
+        s->credit.n = 0;
+    for (unsigned i = 0; i < req->n_grants;) {
+        unsigned run = 1;
+        while (i + run < req->n_grants && req->grant[i + run].seq == req->grant[i].seq + run)
+            run++;
+        trk_credit_add(&s->credit, replay, req->to.space, req->grant[i].seq,
+                       req->grant[i].seq + run);
+        i += run;
     }
-    if (is_newer && req->asked) {
+    if (is_newer && (req->asked || !space)) {
         s->credit_to = req->to;
         s->credit_epoch = req->law.epoch;
         s->credit_us = now_us;
@@ -136,28 +142,6 @@ static unsigned wanted_again(const struct trk_soft *s, const struct trk_request 
     return n;
 }
 
-/* The next seq of the credit that was not sent; false if there is none. */
-static bool next_seq(struct trk_soft *s, const struct trk_replay *replay, uint64_t *seq)
-{
-    bool stale = false;
-    while (s->credit_next < s->credit_end) {
-        unsigned n = (unsigned)min_u64(64, s->credit_end - s->credit_next);
-        /* "issued for ever": soft state itself knows better than a floor time what it has not sent
-         */
-        uint64_t sent =
-            trk_replay_sent(replay, s->credit_to.space, s->credit_next, n, UINT64_MAX, &stale);
-        uint64_t all = n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
-        if (sent == all) {
-            s->credit_next += n;
-            continue;
-        }
-        s->credit_next += (unsigned)__builtin_ctzll(~sent);
-        *seq = s->credit_next;
-        return true;
-    }
-    return false;
-}
-
 /* One packet's worth of new bytes, or the FIN alone; false: nothing new. */
 static bool new_bytes(struct trk_soft *s, uint64_t avail, bool fin, bool fin_again, struct item *it)
 {
@@ -178,24 +162,24 @@ unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay,
     *late = req == NULL;
     *to = req != NULL ? &req->to : &s->credit_to;
     if (req != NULL) {
-        if (!absorb(s, req, now_us))
+        if (!absorb(s, replay, req, now_us))
             return 0;
         n_items = wanted_again(s, req, items);
     } else if (now_us > s->credit_us + TRK_SOFT_OLD_CREDIT_US) {
-        s->credit_end = min_u64(s->credit_end, s->credit_next + TRK_IW_PKTS);
+        trk_credit_cap(&s->credit, TRK_IW_PKTS);
     }
     /* A FIN that may have been lost goes again when it was asked for, but not once per overlapping
      * request. */
     bool fin_again = req != NULL && req->n_grants > 0 && s->down_una <= s->down_high &&
                      now_us > s->fin_us + max_u64(req->srtt_us, TRK_SOFT_FIN_AGAIN_US);
-    while (n < max && next_seq(s, replay, &seq)) {
+    while (n < max && trk_credit_next(&s->credit, replay, s->credit_to.space, &seq)) {
         if (at < n_items)
             it = items[at++];
         else if (!new_bytes(s, avail, fin, fin_again, &it))
             break;
         bool ends = fin && it.off + it.len == avail;
         pieces[n++] = (struct trk_piece){.seq = seq, .off = it.off, .len = it.len, .fin = ends};
-        s->credit_next = seq + 1;
+        trk_credit_use(&s->credit, seq);
         s->down_high = max_u64(s->down_high, it.off + it.len);
         s->bytes_down += it.len;
         if (ends) {
@@ -210,7 +194,7 @@ unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay,
 
 bool trk_soft_can_push(const struct trk_soft *s, uint64_t avail, bool fin)
 {
-    return s->credit_next < s->credit_end && (avail > s->down_high || (fin && !s->fin_sent));
+    return s->credit.n > 0 && (avail > s->down_high || (fin && !s->fin_sent));
 }
 
 void trk_soft_up_state(struct trk_soft *s, struct trk_up_state *up)

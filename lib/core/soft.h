@@ -13,6 +13,7 @@
 #define TRK_CORE_SOFT_H
 
 #include "base/rcvbuf.h"
+#include "core/credit.h"
 #include "core/server.h"
 
 enum {
@@ -26,8 +27,7 @@ struct trk_soft {
     uint64_t ref;         /* of UPLINK packets */
     struct trk_answer to; /* newest request: for acks and resets */
     struct trk_answer credit_to;
-    uint64_t credit_next; /* seqs [credit_next, credit_end) may be sent when there are bytes */
-    uint64_t credit_end;
+    struct trk_credit credit; /* may be sent when there are bytes */
     uint64_t credit_us;
     uint16_t credit_epoch;
     uint64_t down_una;
