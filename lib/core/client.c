@@ -211,8 +211,10 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     c->cannot_open = 0;
     if ((a.c.flags & TRK_ACK_LATE) == 0)
         sample(c, now_ns, a.ts);
-    if (a.reason != TRK_REASON_STALE)
+    if (a.reason != TRK_REASON_STALE) {
+        trk_epoch_refused(c, &a);
         trk_epoch_unsent(c, a.reqno, a.train_end);
+    }
     if (a.cont != NULL)
         trk_epoch_take_cont(c, now_ns, a.cont, a.cont_len, a.reason == TRK_REASON_STALE);
     trk_up_ack(c, now_ns, &a.up);

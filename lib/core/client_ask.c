@@ -38,6 +38,14 @@ void trk_ask_holes(struct trk_client *c)
     want(c, c->down.una, c->down_high);
 }
 
+void trk_ask_restart(struct trk_client *c)
+{
+    /* cutting off the end of the set makes no new range, so it cannot fail */
+    (void)trk_ranges_sub(&c->want, &c->mem, c->down_high, UINT64_MAX);
+    c->ask_off = c->down_high;
+    trk_ask_holes(c);
+}
+
 /* Is [start, end) under way in seqs that ask for exactly these bytes? Then it is not wanted twice.
  */
 static void drop_under_way(struct trk_client *c, const struct trk_track *t)
@@ -81,8 +89,14 @@ void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
     }
     if (c->want.n > 0)
         (void)trk_ranges_sub(&c->want, &c->mem, d->off, end);
-    if (c->ask_off < c->down_high)
+    if (c->ask_off < c->down_high || end < whole_end) /* cut off at our window: comes again */
         c->ask_off = c->down_high;
+}
+
+/* One past the last new byte that may be asked for now. */
+static uint64_t ask_end(const struct trk_client *c)
+{
+    return trk_min64(trk_rcvbuf_limit(&c->down), c->fin_off);
 }
 
 /* Is there anything that the stream still lacks and nobody was asked for? */
@@ -90,9 +104,7 @@ static bool has_need(const struct trk_client *c)
 {
     if (c->want.n > 0)
         return true;
-    if (c->fin_off != TRK_NO_OFF)
-        return false;
-    if (c->ask_off >= trk_rcvbuf_limit(&c->down))
+    if (c->ask_off >= ask_end(c))
         return false;
     uint32_t half = trk_law_window(&c->epoch, c->cur.k) / 2;
     return c->cur.n_unsent <
@@ -189,8 +201,8 @@ static bool next_bytes(struct trk_client *c, uint64_t *off, uint64_t *len, bool 
             return false;
         return true;
     }
-    uint64_t end = trk_rcvbuf_limit(&c->down);
-    if (c->fin_off != TRK_NO_OFF || c->ask_off >= end)
+    uint64_t end = ask_end(c);
+    if (c->ask_off >= end)
         return false;
     *off = c->ask_off;
     *len = trk_min64(end - c->ask_off, piece);
@@ -299,7 +311,7 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out
     uint64_t first_new = ask_new(c, now_ns);
     if (c->probe || c->keepalive)
         from = c->cur.k + 1;
-    c->rwnd_blocked = c->fin_off == TRK_NO_OFF && c->ask_off >= trk_rcvbuf_limit(&c->down);
+    c->rwnd_blocked = c->ask_off >= trk_rcvbuf_limit(&c->down) && c->ask_off < c->fin_off;
     unsigned n = collect(c, now_ns, from, out);
     if (first_new <= c->cur.high_asked) {
         c->overlap[0] = c->overlap[1];

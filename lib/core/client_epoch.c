@@ -109,7 +109,7 @@ void trk_epoch_timeout(struct trk_client *c, uint64_t now_ns, bool empty_claim)
     }
     abandon(c, &c->old);
     abandon(c, &c->cur);
-    trk_ask_holes(c);
+    trk_ask_restart(c);
     begin(c);
 }
 
@@ -117,6 +117,7 @@ static void new_space(struct trk_client *c, const struct trk_law *law)
 {
     abandon(c, &c->old);
     abandon(c, &c->cur);
+    trk_ask_restart(c);
     c->stat.stales++;
     c->law = c->epoch = *law;
     c->pending = false;
@@ -161,14 +162,19 @@ static void late_arrival(struct trk_client *c, const struct trk_track *t, uint64
     c->stat.undone_hint++;
 }
 
-/* Packets below one that came were sent before it: no longer just credit. */
-static void unsent_below(struct trk_track *t, uint64_t seq)
+/* All up to seq was sent: no longer just credit. */
+static void sent_up_to(struct trk_track *t, uint64_t seq)
 {
-    for (uint64_t s = seq - 1; t->n_unsent > 0 && s > t->k; s--) {
+    if (seq > t->high_asked)
+        seq = t->high_asked;
+    if (seq <= t->high_sent)
+        return;
+    for (uint64_t s = seq; t->n_unsent > 0 && s > t->k; s--) {
         struct trk_seq_entry *e = trk_track_at(t, s);
         if (e != NULL && e->state == TRK_SEQ_UNSENT)
             trk_track_set(t, e, TRK_SEQ_ASKED);
     }
+    t->high_sent = seq;
 }
 
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
@@ -183,7 +189,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     int rc = trk_track_received(t, d->seq, d->nonce, &was);
     if (rc != TRK_OK)
         return rc;
-    unsent_below(t, d->seq);
+    sent_up_to(t, d->seq);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
     if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
@@ -202,14 +208,20 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     return TRK_OK;
 }
 
+/*
+ * An answer that brought DATA says that nothing above train_end was sent yet of all that was asked
+ * until then; one that brought none speaks of its own asks alone: others may have been sent, and
+ * lost.
+ */
 static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end)
 {
-    uint64_t from = trk_max64(trk_max64(train_end, t->high_rcvd), t->k) + 1;
+    uint64_t from = trk_max64(trk_max64(train_end, t->high_sent), t->k) + 1;
     if (t->n_asked == 0)
         return;
     for (uint64_t s = t->high_asked; s >= from; s--) {
         struct trk_seq_entry *e = trk_track_at(t, s);
-        if (e->state == TRK_SEQ_ASKED && !trk_newer32(e->reqno, reqno))
+        bool told = train_end != 0 ? !trk_newer32(e->reqno, reqno) : e->reqno == reqno;
+        if (e->state == TRK_SEQ_ASKED && told)
             trk_track_set(t, e, TRK_SEQ_UNSENT);
     }
 }
@@ -221,7 +233,18 @@ void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
         return; /* every packet of a train says the same */
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
+    sent_up_to(&c->cur, train_end);
     unsent_in(&c->cur, reqno, train_end);
+}
+
+void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a)
+{
+    if (trk_newer32(c->space_reqno, a->reqno))
+        return;
+    for (unsigned i = 0; i < a->n_refused; i++)
+        if (a->refused[i].bits != 0 && a->refused[i].first >= c->cur.base)
+            sent_up_to(&c->cur, a->refused[i].first + 63 -
+                                    (unsigned)__builtin_clzll(a->refused[i].bits));
 }
 
 /* Was x asked so long before a request that has been answered that it must have been answered too?

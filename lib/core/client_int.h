@@ -173,6 +173,8 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
 /* Every asked seq above train_end, last asked in reqno or before, was not sent yet. */
 void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end);
+/* The seqs that an ACK refuses were sent. */
+void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a);
 /* Finds losses after a batch, cuts where due. */
 void trk_epoch_detect(struct trk_client *c, uint64_t now_ns);
 /* The retransmission timer fired (empty_claim: after PROOF_BAD, from the base). */
@@ -187,6 +189,8 @@ void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d);
 void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e);
 /* Wants every hole below the highest byte received, whatever is under way. */
 void trk_ask_holes(struct trk_client *c);
+/* Nothing is under way any more: wants all that is missing, from the lowest byte on. */
+void trk_ask_restart(struct trk_client *c);
 /* After a batch: when must the next request leave at the latest? */
 void trk_ask_schedule(struct trk_client *c, uint64_t now_ns);
 /* Is a REQUEST due now, for the downlink's sake? */

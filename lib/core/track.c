@@ -7,7 +7,7 @@ enum { FIRST_CAP = 32 };
 void trk_track_reset(struct trk_track *t, uint64_t base)
 {
     struct trk_track fresh = {.v = t->v, .cap = t->cap, .base = base};
-    fresh.k = fresh.high_asked = fresh.high_rcvd = base - 1;
+    fresh.k = fresh.high_asked = fresh.high_rcvd = fresh.high_sent = base - 1;
     *t = fresh;
 }
 

@@ -41,6 +41,7 @@ struct trk_track {
     uint64_t k;
     uint64_t high_asked; /* base - 1 while nothing was */
     uint64_t high_rcvd;  /* likewise */
+    uint64_t high_sent;  /* likewise: known to have been sent, all below as well */
     uint64_t fold;       /* xor of the nonces of base..k */
     uint32_t n_asked;    /* entries in each state */
     uint32_t n_unsent;
