@@ -1,0 +1,5 @@
+#include "table.h"
+bool table_print(void)
+{
+    return true;
+}
