@@ -29,6 +29,7 @@ static const uint8_t secret_bytes[TRK_CONT_SECRET_BYTES] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3, /* 10.1.2.3 */
     0xc0, 0x01, 0x80, 0x02, 0x00, 0x50,             /* its port, inner port, service 80 */
     0x00, 0x00, 0x00, 0x01,                         /* nonce step */
+    0x00, 0x00, 0x00, 0x02,                         /* open step */
     0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, /* opened */
     0x00, 0x00, 0x30, 0x00,                         /* ssthresh before the cut */
 };
@@ -67,6 +68,7 @@ static void the_secret(struct trk_secret *s)
                              .client_port = 0x8002,
                              .service_port = 80,
                              .nonce_step = 1,
+                             .open_step = 2,
                              .opened_us = UINT64_C(0x0005000000000001),
                              .ssthresh_prev_q = 0x3000};
 }
@@ -118,7 +120,7 @@ START_TEST(open_gives_back_every_field)
     }
     ck_assert(s.conn == want_s.conn && s.rho == want_s.rho && trk_addr_same(&s.peer, &want_s.peer) &&
               s.client_port == want_s.client_port && s.service_port == want_s.service_port &&
-              s.nonce_step == want_s.nonce_step && s.opened_us == want_s.opened_us &&
+              s.nonce_step == want_s.nonce_step && s.open_step == want_s.open_step && s.opened_us == want_s.opened_us &&
               s.ssthresh_prev_q == want_s.ssthresh_prev_q);
 }
 END_TEST

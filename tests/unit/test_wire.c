@@ -360,7 +360,8 @@ START_TEST(data_field_bounds)
         {28, 6, 0x200, TRK_E_FIELD}, /* the train ends before this packet */
         {68, 1, 0, TRK_E_FIELD},     /* no ranges behind the flag */
         {68, 1, 5, TRK_E_FIELD},
-        {69, 4, 0, TRK_E_FIELD}, /* touching */
+        {69, 4, 0, TRK_OK},      /* from the acknowledged offset on: held, not yet taken */
+        {77, 4, 0, TRK_E_FIELD}, /* touching the one before */
         {73, 4, 0, TRK_E_FIELD}, /* empty */
         {85, 2, 0, TRK_E_FIELD},
         {85, 2, 513, TRK_E_FIELD},
