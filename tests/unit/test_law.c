@@ -41,7 +41,8 @@ START_TEST(window_each_step_equals_per_ack_reno)
         struct trk_law l = law_of(1000, pairs[p].start, pairs[p].ssthresh);
         struct reno oracle = {pairs[p].start, pairs[p].ssthresh, 0};
         uint32_t before = 0;
-        for (uint64_t o = 0; o < 100000; o++) {
+        const uint64_t rounds = unit_rounds(100000);
+        for (uint64_t o = 0; o < rounds; o++) {
             uint64_t k = l.law_base - 1 + o;
             ck_assert_msg(trk_law_window(&l, k) == oracle.cwnd, "pair %zu o %" PRIu64 ": %u, not %" PRIu64, p, o,
                           trk_law_window(&l, k), oracle.cwnd);
@@ -66,7 +67,7 @@ static void refreshed(struct trk_law *l, uint64_t k)
 START_TEST(window_refresh_at_every_point_equals_per_ack_reno)
 {
     for (size_t p = 0; p < COUNT(pairs); p++)
-        for (uint64_t at = 0; at < 600; at++) {
+        for (uint64_t at = 0, end = unit_rounds(600); at < end; at++) {
             struct trk_law l = law_of(1000, pairs[p].start, pairs[p].ssthresh);
             struct reno oracle = {pairs[p].start, pairs[p].ssthresh, 0};
             for (uint64_t o = 0; o < 1500; o++) {
@@ -88,7 +89,8 @@ START_TEST(window_refreshed_often_equals_per_ack_reno)
         uint32_t start = (uint32_t)rng_in(&r, 1, 1500), ssthresh = (uint32_t)rng_in(&r, 1, 300);
         struct trk_law l = law_of(1, start, ssthresh);
         struct reno oracle = {start, ssthresh, 0};
-        for (uint64_t o = 0; o < 30000; o++) {
+        const uint64_t rounds = unit_rounds(30000);
+        for (uint64_t o = 0; o < rounds; o++) {
             if (rng_below(&r, 40) == 0)
                 refreshed(&l, o);
             ck_assert_msg(trk_law_window(&l, o) == oracle.cwnd, "start %u ssthresh %u o %" PRIu64, start, ssthresh, o);
@@ -104,7 +106,8 @@ START_TEST(window_refresh_of_huge_window_never_gains)
     struct rng r = {unit_seed("law huge", 20264)};
     struct trk_law l = law_of(1, 100000, 2);
     struct reno oracle = {100000, 2, 0};
-    for (uint64_t o = 0; o < 3000000; o++) {
+    const uint64_t rounds = unit_rounds(3000000);
+    for (uint64_t o = 0; o < rounds; o++) {
         if (rng_below(&r, 100000) == 0)
             refreshed(&l, o);
         ck_assert_uint_le(trk_law_window(&l, o), oracle.cwnd);
@@ -231,7 +234,8 @@ END_TEST
 START_TEST(derive_base_above_every_grant)
 {
     struct rng r = {unit_seed("law fork", 20265)};
-    for (int round = 0; round < 20000; round++) {
+    const uint64_t rounds = unit_rounds(20000);
+    for (uint64_t round = 0; round < rounds; round++) {
         struct trk_law l = law_of(rng_in(&r, 1, 1 << 20), (uint32_t)rng_in(&r, 1, 300), (uint32_t)rng_in(&r, 1, 300));
         uint64_t f = l.base + rng_below(&r, trk_law_range_end(&l) - l.base);
         uint8_t a = (uint8_t)rng_below(&r, 16);
