@@ -106,11 +106,11 @@ at() {
     side=$1
     shift
     if [ -z "$spaces" ]; then
-        $become env TRICKLES_SOCKET="$work/$side.sock" "$@"
+        $become env TRICKLES_SOCKET="$work/$side/trickled.sock" "$@"
     else
         space=${spaces#* }
         [ "$side" = client ] || space=${spaces% *}
-        $become ip netns exec "$space" env TRICKLES_SOCKET="$work/$side.sock" "$@"
+        $become ip netns exec "$space" env TRICKLES_SOCKET="$work/$side/trickled.sock" "$@"
     fi
 }
 
@@ -130,9 +130,9 @@ start_daemon() {
     mkdir -p "$work/$1"
     : >"$work/$1/trickled.conf"
     show "$1" "trickled --port $2 &"
-    start "$1" "trickled-$1" "$trickled" --foreground --socket "$work/$1.sock" --config "$work/$1/trickled.conf" \
+    start "$1" "trickled-$1" "$trickled" --foreground --socket "$work/$1/trickled.sock" --config "$work/$1/trickled.conf" \
         --secret "$work/secret" --port "$2"
-    await "trickled at the $1" listens "$work/$1.sock"
+    await "trickled at the $1" listens "$work/$1/trickled.sock"
 }
 
 write_nginx_conf() {
