@@ -141,7 +141,9 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
         c->law = c->epoch = law;
         c->pending = false;
     } else if (ahead == 0 && !c->pending && law.base == c->law.base &&
-               law.law_base > c->law.law_base) {
+               law.law_base > c->law.law_base &&
+               trk_law_range_end(&law) > trk_max64(c->cur.k, c->cur.high_asked)) {
+        /* one too short for what was asked meanwhile would make every later claim malformed */
         c->law = c->epoch = law;
     } else {
         return;
