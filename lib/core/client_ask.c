@@ -171,6 +171,12 @@ void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
     c->ask_due_ns = now_ns + delay;
 }
 
+void trk_ask_unblock(struct trk_client *c)
+{
+    if (c->cur.n_asked == 0 && has_need(c) && may_ask(c) > 0)
+        c->ask_now = true;
+}
+
 uint64_t trk_ask_deadline(const struct trk_client *c)
 {
     return c->ask_due_ns;

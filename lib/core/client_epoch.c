@@ -150,6 +150,7 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
     }
     memcpy(c->cont, cont, TRK_CONT_BYTES);
     c->cont_ns = now_ns;
+    trk_ask_unblock(c);
 }
 
 /* A declared one came after all: packets are reordered by so much here. */

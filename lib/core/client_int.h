@@ -195,6 +195,8 @@ void trk_ask_restart(struct trk_client *c);
 void trk_ask_schedule(struct trk_client *c, uint64_t now_ns);
 /* Is a REQUEST due now, for the downlink's sake? */
 bool trk_ask_due(struct trk_client *c, uint64_t now_ns);
+/* A new continuation opened the window of a client that waits for nothing else: asks at once. */
+void trk_ask_unblock(struct trk_client *c);
 /* When it will be, if nothing else happens. */
 uint64_t trk_ask_deadline(const struct trk_client *c);
 /* Chooses what this request asks for and notes it as asked. Returns the number of blocks. */
