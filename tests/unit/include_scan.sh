@@ -12,9 +12,9 @@ lib/io:     base io
 lib/ipc:    base ipc
 lib/trace:  base trace
 lib/mini:   base core crypto io ipc trace mini
-preload:    base ipc
-daemon:     base core crypto io ipc trace
-tools:      base core crypto io ipc trace
+preload:    base ipc preload
+daemon:     base core crypto io ipc trace daemon
+tools:      base core crypto io ipc trace tools
 '
 
 # Only these folders may include headers of that library.
