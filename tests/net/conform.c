@@ -17,6 +17,7 @@
 enum {
     TAIL_DEFAULT_MS = 50,
     ASKED_RANGES_MAX = 1 << 20, /* asks are nearly always one range: this is for adversaries */
+    COALESCE_MS = 50,           /* TCP's delayed acknowledgements wait 40 ms on Linux */
     LINES_MAX = 200,            /* of violations shown: the rest is counted */
 };
 
@@ -30,7 +31,9 @@ struct peer {
 struct conn {
     uint64_t id;
     uint8_t ip[16];
-    uint64_t ended; /* packet number of the last RESET either way; 0: none */
+    uint64_t ended;          /* packet number of the last RESET either way; 0: none */
+    struct space *space;     /* of its newest REQUEST */
+    struct request *pending; /* not answered yet, newest first */
 };
 
 struct space {
@@ -50,7 +53,9 @@ struct request {
     uint64_t packet, time_ns, tail_ns;
     size_t len_bytes;
     bool is_open, proof_good, must_answer, answered, has_data;
-    struct request *next; /* all of them */
+    uint32_t reqno;
+    struct request *next;         /* all of them */
+    struct request *next_pending; /* of the connection */
 };
 
 struct conform {
@@ -310,8 +315,7 @@ static void take_grant(struct space *s, const struct trk_request_pkt *q, const s
             exit(2);
 }
 
-/* The law that the request is asked in: its continuation's, or a child. False: no server would take
- * it. */
+/* The law that the request is asked in: its continuation's, or a child. False: it has none. */
 static bool law_of(const struct trk_request_pkt *q, struct trk_law *parent, struct trk_law *law)
 {
     if (trk_cont_read_law(q->cont, q->cont_len, parent) != TRK_OK)
@@ -320,7 +324,7 @@ static bool law_of(const struct trk_request_pkt *q, struct trk_law *parent, stru
     if (q->kind != TRK_KIND_ASK &&
         trk_law_derive(parent, q->kind, q->hole, q->attempt, q->w_cl_pkts, law) != TRK_OK)
         return false;
-    return claim_in_range(q, law);
+    return true;
 }
 
 /* The space of q's continuation; NULL if the server never gave it out. */
@@ -360,8 +364,20 @@ static void read_request(struct conform *c, const struct trk_addr *client, const
             NULL; /* not opened, or of another address: refused, at the server's leisure */
         return;
     }
-    known->must_answer = true;
     peer_of(c, client)->validated = true; /* it holds what was sent to this address */
+    if (!claim_in_range(&q, &law)) { /* a server drops it, or finds its continuation stale first */
+        if (client_fault(c))
+            violation(c, c->number, CONFORM_MALFORMED,
+                      "request %u claims outside of its continuation: k %" PRIu64
+                      ", good from %" PRIu64 " to %" PRIu64,
+                      q.reqno, q.k, law.base, trk_law_range_end(&law) - 1);
+        return;
+    }
+    known->must_answer = true;
+    known->reqno = q.reqno;
+    known->next_pending = known->conn->pending;
+    known->conn->pending = known;
+    known->conn->space = s;
     known->proof_good = proof_is_good(c, &q, s, &parent, &law);
     if (known->proof_good)
         take_grant(s, &q, &law);
@@ -387,15 +403,33 @@ static void read_other(struct conform *c, const struct trk_addr *client,
 
 /* ---- from the server ---- */
 
+static void settle(struct conform *c, struct request *q, bool by_later)
+{
+    q->answered = true;
+    c->stats.answers++;
+    c->stats.coalesced += by_later;
+}
+
+/*
+ * An answer to reqno. It answers the earlier requests of its connection too, if they are as recent
+ * as a delayed acknowledgement may be: a server that is asked several times in a row may say once
+ * what it has to say.
+ */
 static struct request *answer_to(struct conform *c, struct conn *conn, uint32_t reqno)
 {
-    struct request *q =
-        pointer(conform_map_get(&c->requests, (struct conform_key){conn->id, reqno}));
-    if (q && !q->answered) {
-        q->answered = true;
-        c->stats.answers++;
+    for (struct request **at = &conn->pending; *at;) {
+        struct request *q = *at;
+        bool exact = q->reqno == reqno;
+        bool later = (int32_t)(reqno - q->reqno) > 0 &&
+                     c->time_ns - q->time_ns <= COALESCE_MS * UINT64_C(1000000);
+        if (exact || later) {
+            settle(c, q, later);
+            *at = q->next_pending;
+        } else {
+            at = &q->next_pending;
+        }
     }
-    return q;
+    return pointer(conform_map_get(&c->requests, (struct conform_key){conn->id, reqno}));
 }
 
 static void give_cont(struct conform *c, struct space *s, const uint8_t *cont, size_t len)
@@ -460,10 +494,8 @@ static void read_opened(struct conform *c, struct conn *conn, const struct trk_a
 {
     struct request *q =
         pointer(conform_map_get(&c->opens, (struct conform_key){conn->id, a->nonce}));
-    if (q && !q->answered) {
-        q->answered = true;
-        c->stats.answers++;
-    }
+    if (q && !q->answered)
+        settle(c, q, false);
     if (!q && !c->opt.partial)
         violation(c, c->number, CONFORM_NOT_ASKED, "answers an OPEN that never came");
     if (a->cont_len)
@@ -483,7 +515,11 @@ static void read_ack(struct conform *c, struct conn *conn, const uint8_t *p, siz
         return;
     }
     struct request *q = answer_to(c, conn, a.reqno);
-    if (!q) /* an UPLINK's answer, as a rule */
+    if (a.cont_len && a.reason == TRK_REASON_STALE)
+        give_cont(c, new_space(c, conn->ip), a.cont, a.cont_len);
+    else if (a.cont_len && (q ? q->space : conn->space))
+        give_cont(c, q ? q->space : conn->space, a.cont, a.cont_len);
+    if (!q) /* the answer to an UPLINK, and to requests before it */
         return;
     if (len > q->len_bytes && !q->has_data)
         violation(c, c->number, CONFORM_AMPLIFICATION,
@@ -494,14 +530,10 @@ static void read_ack(struct conform *c, struct conn *conn, const uint8_t *p, siz
     if (!q->space && !refused)
         violation(c, c->number, CONFORM_UNKNOWN_CONT, "answers request %u with reason %u", a.reqno,
                   a.reason);
-    if (q->space && (a.reason == TRK_REASON_PROOF_BAD) == q->proof_good && !refused &&
+    if (q->must_answer && (a.reason == TRK_REASON_PROOF_BAD) == q->proof_good && !refused &&
         a.reason != TRK_REASON_STALE)
         violation(c, c->number, CONFORM_VERDICT, "request %u: its proof is %s, the reason is %u",
                   a.reqno, q->proof_good ? "true" : "false", a.reason);
-    if (a.cont_len && q->space) {
-        struct space *s = a.reason == TRK_REASON_STALE ? new_space(c, conn->ip) : q->space;
-        give_cont(c, s, a.cont, a.cont_len);
-    }
 }
 
 static void read_from_server(struct conform *c, const struct trk_addr *client,

@@ -28,7 +28,7 @@ enum conform_rule {
     CONFORM_SENT_TWICE, /* a seq is sent once in its space */
     CONFORM_NOT_ASKED,  /* DATA answers a request, and an ask of its space covers the seq */
     CONFORM_PROOF, /* a proof is the XOR of the nonces of what it claims, all of which were sent */
-    CONFORM_UNANSWERED, /* every request gets an answer */
+    CONFORM_UNANSWERED, /* every request gets an answer: its own, or soon a later one's */
     /* Before validation at most three times the bytes that came; no ACK that grants nothing is
      * larger than its REQUEST. */
     CONFORM_AMPLIFICATION,
@@ -54,8 +54,9 @@ struct conform_stats {
     uint64_t by_type[16];
     uint64_t bytes_in, bytes_out;
     uint64_t addresses, connections, spaces, seqs, proofs, answers;
-    uint64_t hostile;  /* client faults that were allowed */
-    uint64_t unjudged; /* with partial: requests of connections from before */
+    uint64_t coalesced; /* requests that a later one's answer answered */
+    uint64_t hostile;   /* client faults that were allowed */
+    uint64_t unjudged;  /* with partial: requests of connections from before */
     uint64_t violations[CONFORM_RULES];
 };
 

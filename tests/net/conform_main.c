@@ -32,8 +32,8 @@ static void print_stats(const struct conform_stats *s)
            s->by_type[TRK_TYPE_DATA], s->by_type[TRK_TYPE_ACK], s->by_type[TRK_TYPE_RESET],
            s->by_type[TRK_TYPE_PATH], s->by_type[TRK_TYPE_VERSION]);
     printf("connections %" PRIu64 ", spaces %" PRIu64 ", seqs %" PRIu64 ", proofs checked %" PRIu64
-           ", requests answered %" PRIu64 "\n",
-           s->connections, s->spaces, s->seqs, s->proofs, s->answers);
+           ", requests answered %" PRIu64 " (%" PRIu64 " of them by a later answer)\n",
+           s->connections, s->spaces, s->seqs, s->proofs, s->answers, s->coalesced);
     if (s->hostile || s->unjudged)
         printf("client faults allowed %" PRIu64 ", requests not judged %" PRIu64 "\n", s->hostile,
                s->unjudged);
