@@ -8,7 +8,7 @@ trk_no_undefined += -Wl,-z,defs
 endif
 endif
 EXTRA_DIST += %D%/libtrickles.map
-%C%_libtrickles_la_SOURCES = %D%/daemon.c %D%/exports.c %D%/hook_accept.c %D%/hook_bind.c \
+%C%_libtrickles_la_SOURCES = %D%/daemon.c %D%/epoll.c %D%/epoll.h %D%/exports.c %D%/hook_accept.c %D%/hook_bind.c \
     %D%/hook_connect.c %D%/hook_names.c %D%/hook_options.c %D%/hook_send.c %D%/hook_socket.c \
     %D%/init.c %D%/real.c %D%/real.h %D%/rules.c %D%/rules.h %D%/shim.h %D%/spawn.c %D%/state.c \
     %D%/store.c %D%/store.h %D%/tag.c %D%/tag.h %D%/tcp.c %D%/trace.c

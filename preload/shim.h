@@ -90,8 +90,8 @@ int trk_spawn_daemon(const struct trk_locate *loc);
  * -errno. It is the judge of options and of bind(), and what a descriptor falls back to. */
 int trk_tcp_open(int fd, const struct trk_tag *tag);
 
-/* Put `new_fd` (taken) in place of `fd` under its number, keeping O_NONBLOCK and close-on-exec. Epoll
- * registrations and duplicates of the old file do not follow. 0 or -errno. */
+/* Put `new_fd` (taken) in place of `fd` under its number, keeping O_NONBLOCK, close-on-exec and the epoll
+ * registrations of this process. Duplicates of the old file do not follow. 0 or -errno. */
 int trk_tcp_replace(int fd, int new_fd);
 
 /* The daemon is gone: make `fd` a kernel TCP socket with its options, bound as it was. 0 or -errno. */

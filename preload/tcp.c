@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "epoll.h"
 #include "shim.h"
 
 static const struct {
@@ -64,13 +65,18 @@ int trk_tcp_replace(int fd, int new_fd)
     int fd_flags = fcntl(fd, F_GETFD);
     int old_flags = fcntl(fd, F_GETFL);
     int new_flags = fcntl(new_fd, F_GETFL);
+    struct trk_epoll_list watchers;
     int rc = 0;
+    trk_epoll_find(fd, &watchers);
     if (fd_flags < 0 || old_flags < 0 || new_flags < 0 ||
         fcntl(new_fd, F_SETFL, (new_flags & ~O_NONBLOCK) | (old_flags & O_NONBLOCK)) != 0 ||
         dup3(new_fd, fd, (fd_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) < 0) {
         rc = -errno;
     }
     close(new_fd);
+    if (rc == 0) {
+        trk_epoll_restore(fd, &watchers);
+    }
     return rc;
 }
 

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -423,9 +424,14 @@ static pid_t daemon_pid(void)
     return (pid_t)atoi(text);
 }
 
+/* Its descriptors are closed when this returns. */
 static void kill_daemon(void)
 {
-    CHECK(kill(daemon_pid(), SIGKILL) == 0);
+    struct pollfd p = {.events = POLLIN};
+    p.fd = (int)syscall(SYS_pidfd_open, daemon_pid(), 0);
+    CHECK(p.fd >= 0 && kill(daemon_pid(), SIGKILL) == 0);
+    CHECK(poll(&p, 1, 10000) == 1);
+    close(p.fd);
 }
 
 static void test_killed_daemon_is_a_reset_after_the_data(void)
@@ -455,6 +461,34 @@ static void test_killed_daemon_is_a_reset_after_the_data(void)
     CHECK(real_domain(fresh) == AF_INET);
 }
 
+/* Another file takes the number (a retry after a failure, a fallback): whoever watches it goes on to. */
+static void test_watchers_follow_to_another_file(void)
+{
+    struct epoll_event ev = {.events = EPOLLOUT | EPOLLET, .data.u64 = 0x0123456789abcdef};
+    int listener = make_listener(0);
+    int ep = epoll_create1(0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(try_connect(fd, "127.77.111.1", 99) == EINPROGRESS);
+    await_events(fd, POLLOUT);
+    CHECK(try_connect(fd, "127.77.111.1", 99) == ECONNREFUSED);
+    CHECK(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0);
+    CHECK(try_connect(fd, "127.0.0.1", port_of(listener)) == EINPROGRESS);
+    do { /* before connect the new file was hung up and writable, as a socket that is nothing yet */
+        CHECK(epoll_wait(ep, &ev, 1, 10000) == 1 && ev.data.u64 == 0x0123456789abcdef);
+    } while ((ev.events & EPOLLHUP) != 0);
+    CHECK(so_error(fd) == 0);
+    CHECK(epoll_ctl(ep, EPOLL_CTL_MOD, fd, &ev) == 0);
+    int old = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int tcp_listener = real_socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(listen(tcp_listener, 1) == 0);
+    ev = (struct epoll_event){.events = EPOLLOUT, .data.u64 = 42};
+    CHECK(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, old, &ev) == 0);
+    kill_daemon();
+    CHECK(try_connect(old, "127.0.0.1", port_of(tcp_listener)) == EINPROGRESS);
+    CHECK(real_domain(old) == AF_INET);
+    CHECK(epoll_wait(ep, &ev, 1, 10000) == 1 && ev.data.u64 == 42);
+}
+
 static void test_bound_socket_falls_back_with_its_port(void)
 {
     struct sockaddr_in in = addr4("127.0.0.1", 0);
@@ -462,11 +496,6 @@ static void test_bound_socket_falls_back_with_its_port(void)
     CHECK(bind(fd, (struct sockaddr *)&in, sizeof in) == 0);
     uint16_t port = port_of(fd);
     kill_daemon();
-    struct sockaddr_un un;
-    socklen_t len = sizeof un;
-    CHECK(real_getsockname(fd, (struct sockaddr *)&un, &len) == 0);
-    while (kill(daemon_pid(), 0) == 0) { /* the runner reaps it; then its port is free */
-    }
     CHECK(listen(fd, 5) == 0 && real_domain(fd) == AF_INET && port_of(fd) == port);
     CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
@@ -565,6 +594,7 @@ static const struct {
     {"strangers", test_strangers_do_not_get_into_a_listener},
     {"killed_daemon", test_killed_daemon_is_a_reset_after_the_data},
     {"bound_fallback", test_bound_socket_falls_back_with_its_port},
+    {"watchers", test_watchers_follow_to_another_file},
     {"port_free", test_port_is_free_when_the_server_is_gone},
     {"no_descriptor_kept", test_no_descriptor_is_kept},
     {"queue", test_queue_is_counted_in_bytes},
