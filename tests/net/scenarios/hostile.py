@@ -10,6 +10,7 @@ from netlab.paths import PEERS
 from netlab.web import Nginx, curl
 
 FORGERIES = 20000
+SIZE = 30 * MIB  # at 1 MiB/s: longer than the forger takes
 
 
 @scenario("trk", limit_s=120)
@@ -18,11 +19,13 @@ def forged_datagrams(lab: Lab) -> None:
     transfers stay right"""
     lab.join(pcap=True)
     web = Nginx(lab.server).start()
-    wanted = web.add("file", 20 * MIB, lab.seed)
-    up = make_file(lab.work / "up", 20 * MIB, lab.seed + 1)
+    wanted = web.add("file", SIZE, lab.seed)
+    web.add("small", 700, lab.seed)
+    up = make_file(lab.work / "up", SIZE, lab.seed + 1)
     descriptors = lab.server.daemon.program.fds()
     down = curl(lab.client, "--limit-rate", "1M", "-o", str(lab.work / "got"), web.url("file"))
     upload = curl(lab.client, "--limit-rate", "1M", "-T", str(lab.work / "up"), web.url("put/up"))
+    chatter = curl(lab.client, "--rate", "200/s", "-o", "/dev/null", web.url("small?[1-3000]"))
     forger = lab.client.start(
         sys.executable,
         str(PEERS / "forger.py"),
@@ -33,8 +36,8 @@ def forged_datagrams(lab: Lab) -> None:
     )
     forger.succeed(60)
     check(down.running() and upload.running(), "the transfers ended before the forger did")
-    down.succeed(60)
-    upload.succeed(60)
+    for program in (chatter, down, upload):
+        program.succeed(60)
     check_equal(sum_file(lab.work / "got"), wanted, "SHA-256 of the download")
     check_equal(sum_file(web.html / "put/up"), up, "SHA-256 of the upload")
     wait_until(
