@@ -136,3 +136,10 @@ TESTS += %D%/test_spec
 %C%_test_spec_SOURCES = %D%/test_spec.c
 %C%_test_spec_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_spec_LDADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/base/libbase.la $(CHECK_LIBS) $(CRYPTO_LIBS)
+
+# test_shim
+check_PROGRAMS += %D%/test_shim
+TESTS += %D%/test_shim
+%C%_test_shim_SOURCES = %D%/test_shim.c preload/epoll.c preload/real.c preload/store.c preload/tag.c
+%C%_test_shim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_shim_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
