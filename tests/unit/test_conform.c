@@ -407,6 +407,45 @@ START_TEST(request_without_an_answer_is_found)
 }
 END_TEST
 
+START_TEST(later_answer_counts_if_it_comes_soon)
+{
+    start(plain);
+    good_beginning();
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    now_ns += (_i ? 49 : 48) * MS; /* each packet takes 1 ms: 51 or 50 until the answer */
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    send_data(21, 21);
+    ck_assert_uint_eq(conform_stats(c)->coalesced, _i ? 0 : 1);
+    expect(CONFORM_UNANSWERED, _i ? 1 : 0);
+}
+END_TEST
+
+START_TEST(claim_outside_of_the_continuation_is_found)
+{
+    start(plain);
+    good_beginning();
+    /* w0 = 10: good for the seqs below 1 + 4 * 10 + 64. */
+    struct trk_request_pkt q = {.n_ranges = 1};
+    q.range[0] = (struct trk_proof_range){104, _i ? 2 : 1};
+    send_request(21, 5, 20, 0, &q);
+    send_ack(TRK_REASON_PROOF_BAD, false);
+    expect(_i ? CONFORM_MALFORMED : CONFORM_PROOF, 1);
+}
+END_TEST
+
+START_TEST(answer_to_uplink_may_carry_the_continuation)
+{
+    start(plain);
+    good_beginning();
+    make_cont(1, 10, 0xc3);
+    reqno++; /* an UPLINK's */
+    send_ack(TRK_REASON_OK, true);
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    send_data(21, 22);
+    expect(CONFORM_EMPTY, 0);
+}
+END_TEST
+
 START_TEST(amplification_is_found_at_the_bound)
 {
     start(plain);
@@ -564,6 +603,9 @@ int main(void)
     tcase_add_loop_test(t, false_proofs_are_found, 0, 3);
     tcase_add_loop_test(t, wrong_verdicts_are_found, 0, 3);
     tcase_add_loop_test(t, request_without_an_answer_is_found, 0, 2);
+    tcase_add_loop_test(t, later_answer_counts_if_it_comes_soon, 0, 2);
+    tcase_add_loop_test(t, claim_outside_of_the_continuation_is_found, 0, 2);
+    tcase_add_test(t, answer_to_uplink_may_carry_the_continuation);
     tcase_add_loop_test(t, amplification_is_found_at_the_bound, 0, 2);
     tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
