@@ -2,3 +2,7 @@
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = %D%/bash-completion/trickles
+
+# For Wireshark's plugin folder: see the head of the file.
+wiresharkdir = $(pkgdatadir)/wireshark
+dist_wireshark_DATA = %D%/wireshark/trickles.lua
