@@ -124,10 +124,13 @@ static void send_train(struct world *w, const struct trk_answer *to, const struc
 
 /* ---- the service ---- */
 
-static struct world_conn *find(struct world *w, uint64_t conn)
+/* A connection's packet size never changes in version 1; only a forger's continuations say
+ * otherwise. */
+static struct world_conn *find(struct world *w, const struct trk_request *req)
 {
     for (unsigned i = 0; i < WORLD_SOFTS; i++)
-        if (w->conns[i].used && w->conns[i].soft.conn == conn)
+        if (w->conns[i].used && w->conns[i].soft.conn == req->secret.conn &&
+            w->conns[i].soft.to.packet_size == req->to.packet_size)
             return &w->conns[i];
     return NULL;
 }
@@ -190,7 +193,7 @@ static void serve(struct world *w, struct trk_request *req)
         send_ack(w, &req->to, req, 0, &x);
         return;
     }
-    struct world_conn *c = find(w, req->secret.conn);
+    struct world_conn *c = find(w, req);
     if (!c && req->first)
         c = make(w, req);
     if (c) {
