@@ -7,6 +7,7 @@ noinst_LTLIBRARIES += %D%/libsimkit.la
 # The simulator.
 noinst_PROGRAMS += %D%/simrun
 %C%_simrun_SOURCES = %D%/simrun.c \
+    %D%/adversary.c %D%/adversary.h \
     %D%/app.c %D%/app.h \
     %D%/judge.c %D%/judge.h \
     %D%/named.c %D%/named.h \
@@ -20,3 +21,5 @@ noinst_PROGRAMS += %D%/simrun
     %D%/trace.c %D%/trace.h \
     %D%/world.c %D%/world.h
 %C%_simrun_LDADD = %D%/libsimkit.la lib/core/libcore.la lib/crypto/libcrypto.la lib/base/libbase.la
+dist_check_SCRIPTS += %D%/simtest.sh
+TESTS += %D%/simtest.sh

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IP_UDP_BYTES = 28, BAD_TIME_MAX_NS = 300000000 };
+enum { IP_UDP_BYTES = 28, BAD_TIME_MAX_NS = 300000000, NONCE_AT = 34 /* in DATA */ };
 
 void simlink_init(struct simlink *l, struct sim *sim, const struct simlink_conf *conf, struct rng rng,
                   simlink_deliver *deliver, void *ctx)
@@ -60,6 +60,8 @@ static void put(struct simlink *l, uint64_t at, const uint8_t *data, size_t len)
         if (rng_below(&l->rng, 4) == 0)
             p->len = (size_t)rng_below(&l->rng, len);
     }
+    if (len > NONCE_AT + 8 && data[0] == 0x34 && rng_ppm(&l->rng, l->conf.nonce_ppm))
+        p->data[NONCE_AT + rng_below(&l->rng, 8)] ^= 0x10;
     if (rng_ppm(&l->rng, l->conf.reorder_ppm)) {
         l->reordered++;
         at += rng_below(&l->rng, l->conf.reorder_ns + 1);

@@ -21,6 +21,7 @@ struct simlink_conf {
     uint64_t reorder_ns; /* most extra delay of a reordered packet */
     uint32_t corrupt_ppm;
     bool raw; /* altered packets are delivered, as if UDP had no checksum; else they are lost */
+    uint32_t nonce_ppm; /* DATA whose nonce alone is altered */
     uint64_t dead_from_ns, dead_to_ns; /* nothing passes in between */
 };
 

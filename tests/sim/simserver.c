@@ -60,8 +60,10 @@ void simserver_restart(struct simserver *s, bool soft)
     make_object(s);
     if (s->judge != NULL)
         judge_table_lost(s->judge);
-    if (soft)
-        drop_conns(s);
+    if (!soft)
+        return;
+    drop_conns(s);
+    s->boot_us = simserver_wall_us(s);
 }
 
 static void emit(struct simserver *s, const uint8_t *pkt, size_t len)
@@ -284,7 +286,7 @@ static void on_request(struct simserver *s, struct trk_event *ev)
         return;
     }
     struct simconn *c = find_conn(s, req->secret.conn);
-    if (c == NULL && req->first)
+    if (c == NULL && req->first && req->cont_issued_us >= s->boot_us)
         c = new_conn(s, req);
     if (c != NULL) {
         serve_soft(s, c, req);

@@ -57,6 +57,7 @@ struct simserver {
     struct testmem mem;
     struct simconn conn[SIMSERVER_CONNS];
     uint64_t packets;
+    uint64_t boot_us; /* older connections that are not known are gone */
     uint64_t timer_ns;
     uint64_t drops[TRK_ERR_COUNT];
     uint64_t opens, requests, refusals, resets_sent, resets_got, need_conts;

@@ -116,6 +116,7 @@ void world_run(struct world *w, struct outcome *o)
 {
     *o = (struct outcome){.ok = true};
     if (w->client.c == NULL) {
+        o->client_allocs = w->client.mem.calls;
         if (!w->sc.may_fail)
             say(o, "no memory for a client");
         return;
@@ -151,6 +152,7 @@ void world_run(struct world *w, struct outcome *o)
     o->up_bytes = o->info.up_bytes;
     o->hash = w->judge.hash;
     o->window_max = w->judge.window_max;
+    o->client_allocs = w->client.mem.calls;
     o->client_peak_bytes = w->client.mem.peak_bytes;
     judge_end(w, o);
 }

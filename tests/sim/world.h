@@ -49,6 +49,7 @@ struct outcome {
     uint64_t window_max;
     uint64_t events;
     size_t client_peak_bytes;
+    uint64_t client_allocs;
     struct trk_client_info info;
     int error;
 };
