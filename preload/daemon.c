@@ -6,10 +6,11 @@
 
 #include "shim.h"
 
-#define SEEN_NS 1000000000ll         /* how long a sighting is believed */
+#define SEEN_NS        1000000000ll  /* how long a sighting is believed */
 #define START_AGAIN_NS 10000000000ll /* between two attempts of a process to start a daemon */
 
-/* Hints, each good alone: a thread that reads a mixture asks the wrong place once and looks again. */
+/* Hints, each good alone: a thread that reads a mixture asks the wrong place once and looks
+ * again. */
 static atomic_int seen_place = -1;
 static atomic_llong seen_at_ns;
 static atomic_llong started_at_ns;
@@ -156,6 +157,7 @@ int trk_daemon_ask(struct trk_ctl_msg *request, int fd, enum trk_ctl_type want,
         trk_daemon_forget();
         rc = -ECONNREFUSED;
     }
-    trk_trace("ask %s: %s", trk_ctl_type_name(request->type), rc == 0 ? "ok" : strerrordesc_np(-rc));
+    trk_trace("ask %s: %s", trk_ctl_type_name(request->type),
+              rc == 0 ? "ok" : strerrordesc_np(-rc));
     return rc;
 }

@@ -118,8 +118,8 @@ void trk_epoll_restore(int fd, const struct trk_epoll_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
         struct epoll_event ev = {.events = list->items[i].events, .data.u64 = list->items[i].data};
-        /* Where a duplicate of the old file lives on, its registration is still there under this number,
-         * and is another one: both stay, as epoll(7) has it. */
+        /* Where a duplicate of the old file lives on, its registration is still there under this
+         * number, and is another one: both stay, as epoll(7) has it. */
         (void)epoll_ctl(list->items[i].epoll_fd, EPOLL_CTL_ADD, fd, &ev);
     }
 }

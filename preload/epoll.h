@@ -1,7 +1,8 @@
 /*
- * Epoll registrations of one descriptor, read from the kernel (/proc/self/fdinfo), so that they can follow
- * when another file must take its number. For the rare paths only: it looks at every descriptor of the
- * process. No allocation. Registrations made by other processes, or through other duplicates, are not seen.
+ * Epoll registrations of one descriptor, read from the kernel (/proc/self/fdinfo), so that they can
+ * follow when another file must take its number. For the rare paths only: it looks at every
+ * descriptor of the process. No allocation. Registrations made by other processes, or through other
+ * duplicates, are not seen.
  */
 #ifndef TRK_PRELOAD_EPOLL_H
 #define TRK_PRELOAD_EPOLL_H
@@ -22,8 +23,8 @@ struct trk_epoll_list {
     struct trk_epoll_registration items[TRK_EPOLL_MAX];
 };
 
-/* Which epoll descriptors of this process watch number `fd`? Beyond TRK_EPOLL_MAX, or without /proc: those
- * found. */
+/* Which epoll descriptors of this process watch number `fd`? Beyond TRK_EPOLL_MAX, or without
+ * /proc: those found. */
 void trk_epoll_find(int fd, struct trk_epoll_list *list);
 
 /* Register `fd`, which is another file now, as it was. */

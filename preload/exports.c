@@ -77,8 +77,8 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
     return trk_hook_sendmsg(fd, msg, flags);
 }
 
-/* Few programs use it on a stream; where one of the messages has what sendmsg would change, they go one by
- * one. */
+/* Few programs use it on a stream; where one of the messages has what sendmsg would change, they go
+ * one by one. */
 EXPORT int sendmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags)
 {
     struct trk_tag tag;
@@ -154,8 +154,8 @@ static void *pointer(long value)
 }
 
 /*
- * Programs that make socket calls by number (libuv, Node). Exactly these numbers; every other call, also
- * an unknown one, goes on as it came, with six arguments.
+ * Programs that make socket calls by number (libuv, Node). Exactly these numbers; every other call,
+ * also an unknown one, goes on as it came, with six arguments.
  */
 EXPORT long syscall(long number, ...)
 {

@@ -1,6 +1,6 @@
-/* accept(), accept4(): the kernel's accept on the AF_UNIX listener, into which the daemon connects. A
- * Trickles connection is set up; a TCP peer's own descriptor takes the number. Whoever else found the
- * listener's abstract name (names have no permissions) is dropped, and accept goes on. */
+/* accept(), accept4(): the kernel's accept on the AF_UNIX listener, into which the daemon connects.
+ * A Trickles connection is set up; a TCP peer's own descriptor takes the number. Whoever else found
+ * the listener's abstract name (names have no permissions) is dropped, and accept goes on. */
 #include <config.h>
 
 #include <fcntl.h>
@@ -10,7 +10,8 @@
 #include "ipc/fdpass.h"
 #include "shim.h"
 
-#define HANDOVER_MS 1000 /* between the daemon's connect and its send: microseconds, but for a dead one */
+#define HANDOVER_MS                                                                                \
+    1000 /* between the daemon's connect and its send: microseconds, but for a dead one */
 
 static int is_from_daemon(int fd)
 {
@@ -80,7 +81,8 @@ static int set_up(int listener, int fd, const struct trk_tag *tag, const struct 
     return 0;
 }
 
-/* One connection from the queue. Its descriptor and name, or -errno; -EINPROGRESS: take the next. */
+/* One connection from the queue. Its descriptor and name, or -errno; -EINPROGRESS: take the
+ * next. */
 static int accept_one(int listener, int flags, const struct trk_tag *tag, struct trk_name *name)
 {
     struct sockaddr_un un;

@@ -1,5 +1,6 @@
-/* bind(), bindresvport(), listen(): the kernel TCP socket of the same address is made and bound here, with
- * the application's rights, so that permission, EADDRINUSE and port 0 are the kernel's; the daemon gets it. */
+/* bind(), bindresvport(), listen(): the kernel TCP socket of the same address is made and bound
+ * here, with the application's rights, so that permission, EADDRINUSE and port 0 are the kernel's;
+ * the daemon gets it. */
 #include <config.h>
 
 #include <netinet/in.h>
@@ -7,8 +8,8 @@
 
 #include "shim.h"
 
-/* Bind a new TCP socket like `fd`; an address in use may be one whose application is gone but which the
- * daemon has not noticed yet: it looks, and one more try decides. Descriptor or -errno. */
+/* Bind a new TCP socket like `fd`; an address in use may be one whose application is gone but which
+ * the daemon has not noticed yet: it looks, and one more try decides. Descriptor or -errno. */
 static int open_bound(int fd, const struct trk_tag *tag, const struct sockaddr *addr, socklen_t len)
 {
     int tcp = trk_tcp_open(fd, tag);

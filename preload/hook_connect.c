@@ -1,6 +1,6 @@
-/* connect(): bind the descriptor to a name that says from where to where, connect it to the daemon's data
- * listener, fill the send buffer with the set-up message; the daemon empties it when the connection is up.
- * Departures from TCP are told in libtrickles(7). */
+/* connect(): bind the descriptor to a name that says from where to where, connect it to the
+ * daemon's data listener, fill the send buffer with the set-up message; the daemon empties it when
+ * the connection is up. Departures from TCP are told in libtrickles(7). */
 #include <config.h>
 
 #include <fcntl.h>
@@ -22,15 +22,17 @@ static int is_blocking(int fd)
 }
 
 /*
- * What TCP checks at once: family, length, a route. Fills in the local address that the routing table
- * gives (a UDP connect sends nothing) and the remote one as the kernel reads it (0.0.0.0 is this host).
+ * What TCP checks at once: family, length, a route. Fills in the local address that the routing
+ * table gives (a UDP connect sends nothing) and the remote one as the kernel reads it (0.0.0.0 is
+ * this host).
  */
 static int route(const struct trk_tag *tag, const struct sockaddr *addr, socklen_t len,
                  struct trk_ipc_addr *local, struct trk_ipc_addr *remote)
 {
     struct sockaddr_storage ss;
     int is_v6 = (tag->bits & TRK_TAG_V6) != 0;
-    /* The kernel looks at the length first, by the socket's family (24: RFC 2133's sockaddr_in6). */
+    /* The kernel looks at the length first, by the socket's family (24: RFC 2133's
+     * sockaddr_in6). */
     int rc = len < (is_v6 ? 24 : sizeof(struct sockaddr_in))
                  ? -EINVAL
                  : trk_ipc_addr_from_sockaddr(remote, addr, len);
@@ -151,9 +153,9 @@ static int finish(int fd, struct trk_tag *tag, int is_hung_up)
     return result.state == TRK_LINK_FAILED ? -result.error_no : -ECONNREFUSED;
 }
 
-/* With TCP the kernel goes on waiting after a handler with SA_RESTART. Which handler ran is not to be
- * known here: if all that are installed have it, it did. Handlers of faults (sanitizers and language
- * runtimes install them) are not what interrupts a wait. */
+/* With TCP the kernel goes on waiting after a handler with SA_RESTART. Which handler ran is not to
+ * be known here: if all that are installed have it, it did. Handlers of faults (sanitizers and
+ * language runtimes install them) are not what interrupts a wait. */
 static int handlers_restart(void)
 {
     for (int sig = 1; sig < NSIG; sig++) {
@@ -214,7 +216,8 @@ static int connect_again(int fd, struct trk_tag *tag)
     return finish(fd, tag, (p.revents & (POLLHUP | POLLERR)) != 0);
 }
 
-/* A failed AF_UNIX socket cannot be connected again: a new one takes the number, with all options. */
+/* A failed AF_UNIX socket cannot be connected again: a new one takes the number, with all
+ * options. */
 static int renew(int fd, struct trk_tag *tag)
 {
     struct trk_store store = {0};
@@ -267,7 +270,8 @@ static int start(int fd, struct trk_tag *tag, const struct trk_ipc_addr *local,
     trk_trace("fd %d: connect, id %016llx, port %u%s: %s", fd, (unsigned long long)order.id,
               remote->port, (order.flags & TRK_NAME_F_TCP_ONLY) != 0 ? ", TCP only (rules)" : "",
               rc == 0 ? "asked" : strerrordesc_np(-rc));
-    /* A daemon that refuses at once closes while we still write: its verdict is in the result cell. */
+    /* A daemon that refuses at once closes while we still write: its verdict is in the result
+     * cell. */
     return rc == 0 || rc == -EPIPE || rc == -ECONNRESET ? -EINPROGRESS : rc;
 }
 

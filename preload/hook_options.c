@@ -1,9 +1,9 @@
 /*
- * getsockopt(), setsockopt(): kernel TCP is the judge. An option is set on a kernel TCP socket that has
- * all the options set so far; the kernel says whether it is right and what it reads back as, and that is
- * kept with the descriptor: the switches that every program sets in the tag (without asking), the rest in
- * the store. Reading asks such a socket again, so lengths, truncation and unknown options are the kernel's.
- * What depends on the connection is answered here.
+ * getsockopt(), setsockopt(): kernel TCP is the judge. An option is set on a kernel TCP socket that
+ * has all the options set so far; the kernel says whether it is right and what it reads back as,
+ * and that is kept with the descriptor: the switches that every program sets in the tag (without
+ * asking), the rest in the store. Reading asks such a socket again, so lengths, truncation and
+ * unknown options are the kernel's. What depends on the connection is answered here.
  */
 #include <config.h>
 
@@ -290,8 +290,8 @@ static int set_by_store(int fd, struct trk_tag *tag, int level, int name, const 
     }
     int rc = trk_real.setsockopt(tcp, level, name, value, len) == 0 ? 0 : -errno;
     close(tcp);
-    /* What does not fit, or is not a value to read back (a group joined, a key), has been judged; there is
-     * nothing to keep. */
+    /* What does not fit, or is not a value to read back (a group joined, a key), has been judged;
+     * there is nothing to keep. */
     if (rc != 0 || value == NULL || len > sizeof canonical || level < 0 || level > 254) {
         return rc;
     }
@@ -351,7 +351,8 @@ static int set_by_kernel(int fd, struct trk_tag *tag, int level, int name, const
         tag->bits = is_reset ? tag->bits | TRK_TAG_LINGER0 : tag->bits & ~TRK_TAG_LINGER0;
     }
     int rc = tag->bits != was ? trk_tag_set(fd, tag) : 0;
-    trk_state_refresh(fd, tag, NULL); /* tells the daemon itself, if the connection came up just now */
+    trk_state_refresh(fd, tag,
+                      NULL); /* tells the daemon itself, if the connection came up just now */
     if (((tag->bits ^ was) & TRK_TAG_LINGER0) != 0 && tag->state != TRK_TAG_FRESH) {
         trk_state_tell_linger(fd, tag);
     }
@@ -388,7 +389,8 @@ int trk_hook_setsockopt(int fd, int level, int name, const void *value, socklen_
     return trk_shim_return(rc);
 }
 
-/* ioctl(SIOCOUTQ): an AF_UNIX socket counts memory, TCP bytes that the peer has not acknowledged. */
+/* ioctl(SIOCOUTQ): an AF_UNIX socket counts memory, TCP bytes that the peer has not
+ * acknowledged. */
 int trk_hook_outq(int fd, int *bytes)
 {
     struct trk_tag tag;

@@ -1,6 +1,6 @@
-/* sendto(), sendmsg(): only what TCP and AF_UNIX read differently is touched, that is an address, MSG_
- * flags of TCP, and control data (a descriptor would really be passed). Calls without any go straight
- * through: no look at the descriptor, no system call more. */
+/* sendto(), sendmsg(): only what TCP and AF_UNIX read differently is touched, that is an address,
+ * MSG_ flags of TCP, and control data (a descriptor would really be passed). Calls without any go
+ * straight through: no look at the descriptor, no system call more. */
 #include <config.h>
 
 #include <signal.h>

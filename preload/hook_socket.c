@@ -1,5 +1,5 @@
-/* socket(): a TCP socket becomes an unconnected AF_UNIX stream socket with a tag, under the same flags,
- * if the program takes part and a daemon is there. All else is the kernel's. */
+/* socket(): a TCP socket becomes an unconnected AF_UNIX stream socket with a tag, under the same
+ * flags, if the program takes part and a daemon is there. All else is the kernel's. */
 #include <config.h>
 
 #include <netinet/in.h>
@@ -40,8 +40,7 @@ int trk_hook_socket(int domain, int type, int protocol)
         trk_trace("socket: kernel TCP: no daemon");
         return trk_real.socket(domain, type, protocol);
     }
-    struct trk_tag tag = {.state = TRK_TAG_FRESH,
-                          .bits = domain == AF_INET6 ? TRK_TAG_V6 : 0};
+    struct trk_tag tag = {.state = TRK_TAG_FRESH, .bits = domain == AF_INET6 ? TRK_TAG_V6 : 0};
     int fd = trk_state_open(type & ~SOCK_STREAM, &tag);
     if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM || fd == -ENOBUFS) {
         return trk_shim_return(fd);

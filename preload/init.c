@@ -44,8 +44,8 @@ static void read_rules_file(const char *path)
     (void)trk_rules_parse(&rules, text, len, complain);
 }
 
-/* Priority 101 is the first that is not the implementation's: before constructors of other libraries
- * that make sockets. */
+/* Priority 101 is the first that is not the implementation's: before constructors of other
+ * libraries that make sockets. */
 __attribute__((constructor(101))) static void construct(void)
 {
     trk_shim_enter();

@@ -1,7 +1,8 @@
 /*
- * The C library's own functions behind the hooked names. Resolved once with dlsym(RTLD_NEXT), so that
- * other preloaded libraries stay in the chain. All of our own system calls go through this table: a call
- * by name would come back to the hooks (for lib/ipc, which calls by name, the linker's --wrap does it).
+ * The C library's own functions behind the hooked names. Resolved once with dlsym(RTLD_NEXT), so
+ * that other preloaded libraries stay in the chain. All of our own system calls go through this
+ * table: a call by name would come back to the hooks (for lib/ipc, which calls by name, the
+ * linker's --wrap does it).
  */
 #ifndef TRK_PRELOAD_REAL_H
 #define TRK_PRELOAD_REAL_H
@@ -38,7 +39,8 @@ struct trk_real {
 
 extern struct trk_real trk_real;
 
-/* Fill the table. Ends the process with a message if the C library lacks one of the names (it cannot). */
+/* Fill the table. Ends the process with a message if the C library lacks one of the names (it
+ * cannot). */
 void trk_real_init(void);
 
 #endif

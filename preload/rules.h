@@ -1,18 +1,20 @@
 /*
  * Rules: which programs, addresses and ports take part. Pure but for reading the rules file once.
  *
- * A list, from $TRICKLES_RULES, then the file $TRICKLES_RULES_FILE (else /etc/trickles/rules). Rules are
- * separated by newlines or ';', '#' starts a comment that ends with the line. A rule is conditions and one
- * action; the first rule whose conditions all hold decides; with none, action=on.
+ * A list, from $TRICKLES_RULES, then the file $TRICKLES_RULES_FILE (else /etc/trickles/rules).
+ * Rules are separated by newlines or ';', '#' starts a comment that ends with the line. A rule is
+ * conditions and one action; the first rule whose conditions all hold decides; with none,
+ * action=on.
  *
  *     program=GLOB          name of the program ('*' and '?')
- *     addr=NET[,NET...]     192.0.2.0/24, 2001:db8::/32, one address; the peer's (connect), own (bind)
+ *     addr=NET[,NET...]     192.0.2.0/24, 2001:db8::/32, one address; the peer's (connect), own
+ *                           (bind)
  *     port=N[-M][,...]      likewise
  *     role=connect|listen   which of the two
  *     action=on|off         off: kernel TCP
  *
- * Bounds: 64 rules, 8 nets and 8 port ranges a rule, 16 KiB of file. A rule that cannot be read is told
- * on standard error and left out.
+ * Bounds: 64 rules, 8 nets and 8 port ranges a rule, 16 KiB of file. A rule that cannot be read is
+ * told on standard error and left out.
  */
 #ifndef TRK_PRELOAD_RULES_H
 #define TRK_PRELOAD_RULES_H
@@ -22,8 +24,8 @@
 
 #include "ipc/name.h"
 
-#define TRK_RULES_MAX 64
-#define TRK_RULES_LIST_MAX 8
+#define TRK_RULES_MAX               64
+#define TRK_RULES_LIST_MAX          8
 #define TRK_RULES_PROGRAM_MAX_BYTES 63
 
 enum trk_rules_role { TRK_RULES_CONNECT = 1, TRK_RULES_LISTEN = 2 };
@@ -54,8 +56,8 @@ struct trk_rules {
 /* Read one rule (`len` bytes, no separator inside). 0; 1 = nothing but blanks; -EINVAL. */
 int trk_rules_parse_one(const char *text, size_t len, struct trk_rule *rule);
 
-/* Append the rules of a text. Calls `complain` (may be NULL) for each that is left out. Returns how many
- * were left out. */
+/* Append the rules of a text. Calls `complain` (may be NULL) for each that is left out. Returns how
+ * many were left out. */
 size_t trk_rules_parse(struct trk_rules *rules, const char *text, size_t len,
                        void (*complain)(const char *rule, size_t len));
 

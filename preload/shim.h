@@ -1,10 +1,12 @@
 /*
- * What the hooks share: initialisation, the daemon, trace, the kernel TCP socket behind a descriptor.
+ * What the hooks share: initialisation, the daemon, trace, the kernel TCP socket behind a
+ * descriptor.
  *
- * Nothing here is bound to a descriptor: all that is known of one lies in the kernel (tag.h, store.h,
- * ipc/name.h). The process keeps the environment's settings and a hint of where the daemon was last seen.
- * No threads, no locks, no allocation after initialisation; after it all is async-signal-safe, and works
- * in a vfork child. Hooks return as the C library does (-1 and errno); all else 0 or -errno.
+ * Nothing here is bound to a descriptor: all that is known of one lies in the kernel (tag.h,
+ * store.h, ipc/name.h). The process keeps the environment's settings and a hint of where the daemon
+ * was last seen. No threads, no locks, no allocation after initialisation; after it all is
+ * async-signal-safe, and works in a vfork child. Hooks return as the C library does (-1 and errno);
+ * all else 0 or -errno.
  */
 #ifndef TRK_PRELOAD_SHIM_H
 #define TRK_PRELOAD_SHIM_H
@@ -23,8 +25,8 @@
 
 /* ---- init.c */
 
-/* Read the environment and resolve the C library's calls; once, by a constructor or by the first hook
- * that is called before it. */
+/* Read the environment and resolve the C library's calls; once, by a constructor or by the first
+ * hook that is called before it. */
 void trk_shim_init(void);
 
 extern int trk_shim_is_ready;
@@ -71,9 +73,10 @@ void trk_daemon_forget(void);
 int trk_daemon_is_trusted(uid_t uid);
 
 /*
- * Ask the daemon (see ipc/control.h) over a connection of its own; `fd` (borrowed, -1: none) goes along.
- * Fills in the correlation. Returns 0 with a reply of type `want`; an ACK instead of another wanted
- * type counts as its error. -errno: what the answer said, or -ECONNREFUSED: no daemon, -ETIMEDOUT ...
+ * Ask the daemon (see ipc/control.h) over a connection of its own; `fd` (borrowed, -1: none) goes
+ * along. Fills in the correlation. Returns 0 with a reply of type `want`; an ACK instead of another
+ * wanted type counts as its error. -errno: what the answer said, or -ECONNREFUSED: no daemon,
+ * -ETIMEDOUT ...
  */
 int trk_daemon_ask(struct trk_ctl_msg *request, int fd, enum trk_ctl_type want,
                    struct trk_ctl_msg *answer);
@@ -86,20 +89,22 @@ int trk_spawn_daemon(const struct trk_locate *loc);
 
 /* ---- tcp.c */
 
-/* A kernel TCP socket with all options that the application set on `fd`. Close-on-exec. Descriptor or
- * -errno. It is the judge of options and of bind(), and what a descriptor falls back to. */
+/* A kernel TCP socket with all options that the application set on `fd`. Close-on-exec. Descriptor
+ * or -errno. It is the judge of options and of bind(), and what a descriptor falls back to. */
 int trk_tcp_open(int fd, const struct trk_tag *tag);
 
-/* Put `new_fd` (taken) in place of `fd` under its number, keeping O_NONBLOCK, close-on-exec and the epoll
- * registrations of this process. Duplicates of the old file do not follow. 0 or -errno. */
+/* Put `new_fd` (taken) in place of `fd` under its number, keeping O_NONBLOCK, close-on-exec and the
+ * epoll registrations of this process. Duplicates of the old file do not follow. 0 or -errno. */
 int trk_tcp_replace(int fd, int new_fd);
 
-/* The daemon is gone: make `fd` a kernel TCP socket with its options, bound as it was. 0 or -errno. */
+/* The daemon is gone: make `fd` a kernel TCP socket with its options, bound as it was. 0 or
+ * -errno. */
 int trk_tcp_fall_back(int fd, const struct trk_tag *tag);
 
 /* ---- state.c */
 
-/* A new AF_UNIX stream socket with this tag. `flags`: SOCK_NONBLOCK, SOCK_CLOEXEC. Descriptor or -errno. */
+/* A new AF_UNIX stream socket with this tag. `flags`: SOCK_NONBLOCK, SOCK_CLOEXEC. Descriptor or
+ * -errno. */
 int trk_state_open(int flags, const struct trk_tag *tag);
 
 /* A random id for a name, never 0. */
@@ -111,7 +116,8 @@ int trk_state_name(int fd, int own, struct trk_name *name);
 /* CONNECTING becomes CONNECTED if the daemon has said so; `result` (may be NULL) gets its word. */
 void trk_state_refresh(int fd, struct trk_tag *tag, struct trk_link_result *result);
 
-/* The addresses as the application shall see them. 0, or -ENOTCONN for `remote` where there is none. */
+/* The addresses as the application shall see them. 0, or -ENOTCONN for `remote` where there is
+ * none. */
 int trk_state_local(int fd, const struct trk_tag *tag, struct trk_ipc_addr *local);
 int trk_state_remote(int fd, const struct trk_tag *tag, struct trk_ipc_addr *remote);
 

@@ -1,8 +1,9 @@
 /* Starting the user's own daemon. See shim.h.
  *
- * The application must not notice: no SIGCHLD, nothing for its wait() to find, no descriptor, no lock of
- * the C library. So: clone() with no exit signal (such a child is seen by __WCLONE waits only), which
- * forks again and leaves, so that the daemon is nobody's child. Both do only system calls. */
+ * The application must not notice: no SIGCHLD, nothing for its wait() to find, no descriptor, no
+ * lock of the C library. So: clone() with no exit signal (such a child is seen by __WCLONE waits
+ * only), which forks again and leaves, so that the daemon is nobody's child. Both do only system
+ * calls. */
 #include <config.h>
 
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 
 #include "shim.h"
 
-#define WAIT_MS 3000
+#define WAIT_MS     3000
 #define ENVIRON_MAX 512
 
 extern char **environ;
@@ -86,7 +87,8 @@ static pid_t start(const char *path)
     pid_t child = (pid_t)trk_real.syscall(SYS_clone, 0ul, 0ul, 0ul, 0ul, 0ul);
     if (child == 0) {
         (void)setsid();
-        pid_t inner = (pid_t)trk_real.syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
+        pid_t inner =
+            (pid_t)trk_real.syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
         if (inner == 0) {
             become_daemon(path, env);
         }

@@ -11,7 +11,7 @@
 
 #include "real.h"
 
-#define WORDS(len) (((len) + 3u) / 4u)
+#define WORDS(len)  (((len) + 3u) / 4u)
 #define PROGRAM_MAX (TRK_STORE_ENTRIES_MAX * (1 + WORDS(TRK_STORE_VALUE_MAX_BYTES)) + 1)
 
 int trk_store_put(struct trk_store *store, int level, int name, const void *value, size_t len)
@@ -55,8 +55,8 @@ int trk_store_save(int fd, const struct trk_store *store)
     unsigned short n = 0;
     for (size_t i = 0; i < store->count; i++) {
         const struct trk_store_entry *entry = &store->entries[i];
-        program[n++] = (struct sock_filter){
-            BPF_LD | BPF_IMM, entry->len, 1, (uint32_t)entry->level << 16 | (uint32_t)entry->name};
+        program[n++] = (struct sock_filter){BPF_LD | BPF_IMM, entry->len, 1,
+                                            (uint32_t)entry->level << 16 | (uint32_t)entry->name};
         for (size_t at = 0; at < WORDS(entry->len); at++) {
             uint32_t word;
             memcpy(&word, entry->value + 4 * at, 4);

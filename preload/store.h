@@ -1,9 +1,10 @@
 /*
- * The store: options beyond the tag's bits, kept by the kernel in the descriptor itself. It is a classic
- * BPF program attached with SO_ATTACH_FILTER: a list of `ld #constant` instructions that end in "accept
- * all". The kernel never runs it (stream AF_UNIX sockets have no filtering), keeps it word by word, gives
- * it back with SO_GET_FILTER, and takes it along over dup, fork, exec and descriptor passing. 10 to 15 us
- * to write, 1 us to read: for the options that a program sets once or never.
+ * The store: options beyond the tag's bits, kept by the kernel in the descriptor itself. It is a
+ * classic BPF program attached with SO_ATTACH_FILTER: a list of `ld #constant` instructions that
+ * end in "accept all". The kernel never runs it (stream AF_UNIX sockets have no filtering), keeps
+ * it word by word, gives it back with SO_GET_FILTER, and takes it along over dup, fork, exec and
+ * descriptor passing. 10 to 15 us to write, 1 us to read: for the options that a program sets once
+ * or never.
  *
  * An entry is (level, name, value bytes). Level TRK_STORE_OWN holds what is not an option of TCP.
  */
@@ -14,10 +15,10 @@
 #include <stdint.h>
 
 #define TRK_STORE_VALUE_MAX_BYTES 32u
-#define TRK_STORE_ENTRIES_MAX 24u
+#define TRK_STORE_ENTRIES_MAX     24u
 
-#define TRK_STORE_OWN 255
-#define TRK_STORE_OWN_LOCAL 1  /* 20 bytes of address: of a socket bound to L and then connected */
+#define TRK_STORE_OWN        255
+#define TRK_STORE_OWN_LOCAL  1 /* 20 bytes of address: of a socket bound to L and then connected */
 #define TRK_STORE_OWN_REMOTE 2
 
 struct trk_store_entry {
@@ -32,7 +33,8 @@ struct trk_store {
     struct trk_store_entry entries[TRK_STORE_ENTRIES_MAX];
 };
 
-/* Read the store of `fd` (empty if it has none). 0 or -errno; -EPROTO: a filter that is none of ours. */
+/* Read the store of `fd` (empty if it has none). 0 or -errno; -EPROTO: a filter that is none of
+ * ours. */
 int trk_store_load(int fd, struct trk_store *store);
 
 /* Write it. 0 or -errno. */

@@ -1,5 +1,5 @@
-/* Codec of the control messages: see control.h. One list of fields per message serves both directions,
- * so that encoder and decoder cannot disagree. */
+/* Codec of the control messages: see control.h. One list of fields per message serves both
+ * directions, so that encoder and decoder cannot disagree. */
 #include <config.h>
 
 #include "ipc/control.h"

@@ -2,40 +2,45 @@
  * Control messages between the daemon and its users (shim, `trickles` command): pure codec.
  *
  * Carried by an AF_UNIX SOCK_SEQPACKET socket at `<dir>/trickled.sock`, one message a packet. Every
- * request has exactly one answer with the same correlation number; the daemon sends nothing unasked. A
- * client may send several before it reads. The shim opens a connection per call (nothing to inherit over
- * fork, nothing to lock, no descriptor to lose in a close-all loop), the daemon must make that cheap.
- * Requests are small enough never to block on a fresh connection; the shim waits at most
- * TRK_CTL_TIMEOUT_MS for an answer. The data listener (AF_UNIX SOCK_STREAM, see link.h) is
- * `<dir>/data.sock`, next to it.
+ * request has exactly one answer with the same correlation number; the daemon sends nothing
+ * unasked. A client may send several before it reads. The shim opens a connection per call (nothing
+ * to inherit over fork, nothing to lock, no descriptor to lose in a close-all loop), the daemon
+ * must make that cheap. Requests are small enough never to block on a fresh connection; the shim
+ * waits at most TRK_CTL_TIMEOUT_MS for an answer. The data listener (AF_UNIX SOCK_STREAM, see
+ * link.h) is `<dir>/data.sock`, next to it.
  *
  *   request                      descriptor   answer
  *   HELLO   who is asking                     HELLO_REPLY: who answers, in which network namespace
  *   BIND    id flags local       bound TCP    ACK. The descriptor is the real TCP socket that the
- *                                socket       application bound; the application's unix end is bound to
- *                                             the L name of the same id. The daemon owns it from here.
- *   LISTEN  id backlog                        ACK. listen() on that TCP socket has succeeded, and Trickles
- *                                             clients are served too (unless TCP_ONLY). The application
- *                                             listens already. Repeated for a new backlog.
- *   OPTION  id level name value               ACK. Of the options the daemon acts on only SO_LINGER (8
- *                                             bytes: int on/off, int seconds; {1,0} = RST when the
- *                                             application closes) is sent; others may be ignored.
- *   SWEEP   local                             ACK. value = TCP sockets closed because their application's
- *                                             end is gone (asked after EADDRINUSE, before one retry)
+ *                                socket       application bound; the application's unix end is
+ *                                             bound to the L name of the same id. The daemon owns
+ *                                             it from here.
+ *   LISTEN  id backlog                        ACK. listen() on that TCP socket has succeeded, and
+ *                                             Trickles clients are served too (unless TCP_ONLY).
+ *                                             The application listens already. Repeated for a new
+ *                                             backlog.
+ *   OPTION  id level name value               ACK. Of the options the daemon acts on only SO_LINGER
+ *                                             (8 bytes: int on/off, int seconds; {1,0} = RST when
+ *                                             the application closes) is sent; others may be
+ *                                             ignored.
+ *   SWEEP   local                             ACK. value = TCP sockets closed because their
+ *                                             application's end is gone (asked after EADDRINUSE,
+ *                                             before one retry)
  *   INFO    id                                INFO_REPLY: one connection, by the id in its name
- *   STATUS                                    STATUS_REPLY with a memfd: the whole state as a JSON text
+ *   STATUS                                    STATUS_REPLY with a memfd: the whole state as a JSON
+ *                                             text
  *
- * ACK and the _REPLYs carry `error_no`: 0, or a positive errno: EPROTO (message not understood), ENOENT
- * (id unknown), EPERM (id of another user: the daemon compares SO_PEERCRED), or what the system call gave.
- * A message that does not decode is answered by ACK with EPROTO and its correlation if it has one, and
- * the connection is closed.
+ * ACK and the _REPLYs carry `error_no`: 0, or a positive errno: EPROTO (message not understood),
+ * ENOENT (id unknown), EPERM (id of another user: the daemon compares SO_PEERCRED), or what the
+ * system call gave. A message that does not decode is answered by ACK with EPROTO and its
+ * correlation if it has one, and the connection is closed.
  *
- * Existence of a listener or bound socket: a throwaway AF_UNIX socket that cannot be bound to its exact
- * L name (EADDRINUSE) proves that it is alive; whether it listens, sock_diag says.
+ * Existence of a listener or bound socket: a throwaway AF_UNIX socket that cannot be bound to its
+ * exact L name (EADDRINUSE) proves that it is alive; whether it listens, sock_diag says.
  *
- * Layout: little-endian, fixed offsets, exact length per type; a reserved byte must be zero. Header, 16
- * bytes: magic u32 | version u16 | type u16 | correlation u64. Addresses are 24 bytes: family u8 |
- * reserved u8 | port u16 | scope u16 | reserved u16 | ip 16 bytes.
+ * Layout: little-endian, fixed offsets, exact length per type; a reserved byte must be zero.
+ * Header, 16 bytes: magic u32 | version u16 | type u16 | correlation u64. Addresses are 24 bytes:
+ * family u8 | reserved u8 | port u16 | scope u16 | reserved u16 | ip 16 bytes.
  */
 #ifndef TRK_IPC_CONTROL_H
 #define TRK_IPC_CONTROL_H
@@ -45,13 +50,13 @@
 
 #include "ipc/name.h"
 
-#define TRK_CTL_MAGIC 0x434b5254u /* "TRKC" in a dump */
-#define TRK_CTL_VERSION 1u
-#define TRK_CTL_MAX_BYTES 256u
-#define TRK_CTL_TIMEOUT_MS 1000
+#define TRK_CTL_MAGIC           0x434b5254u /* "TRKC" in a dump */
+#define TRK_CTL_VERSION         1u
+#define TRK_CTL_MAX_BYTES       256u
+#define TRK_CTL_TIMEOUT_MS      1000
 #define TRK_CTL_VALUE_MAX_BYTES 16u
-#define TRK_CTL_SOCKET_NAME "trickled.sock"
-#define TRK_CTL_DATA_NAME "data.sock"
+#define TRK_CTL_SOCKET_NAME     "trickled.sock"
+#define TRK_CTL_DATA_NAME       "data.sock"
 
 /* X(name, number, body bytes) */
 #define TRK_CTL_TYPES(X)                                                                           \
@@ -181,7 +186,8 @@ int trk_ctl_encode(const struct trk_ctl_msg *msg, uint8_t *buf, size_t cap);
 
 /*
  * Read one packet of `len` bytes (any bytes at all). Returns 0, or -EPROTO with msg->type = 0 and
- * msg->correlation set if the header was ours, else 0. What decodes encodes again to the same bytes.
+ * msg->correlation set if the header was ours, else 0. What decodes encodes again to the same
+ * bytes.
  */
 int trk_ctl_decode(const uint8_t *buf, size_t len, struct trk_ctl_msg *msg);
 

@@ -1,6 +1,7 @@
 /*
- * Sending and receiving bytes with descriptors over AF_UNIX sockets. Thin over sendmsg and recvmsg; no
- * state, no allocation, async-signal-safe. One descriptor a message is all that our protocol uses.
+ * Sending and receiving bytes with descriptors over AF_UNIX sockets. Thin over sendmsg and recvmsg;
+ * no state, no allocation, async-signal-safe. One descriptor a message is all that our protocol
+ * uses.
  */
 #ifndef TRK_IPC_FDPASS_H
 #define TRK_IPC_FDPASS_H
@@ -9,15 +10,16 @@
 #include <sys/types.h>
 
 /*
- * Send `len` > 0 bytes with `fd` (borrowed; -1 sends none). `flags` are for sendmsg; MSG_NOSIGNAL is
- * added. Restarts on EINTR. Returns the bytes sent or -errno.
+ * Send `len` > 0 bytes with `fd` (borrowed; -1 sends none). `flags` are for sendmsg; MSG_NOSIGNAL
+ * is added. Restarts on EINTR. Returns the bytes sent or -errno.
  */
 ssize_t trk_fdpass_send(int sock, const void *data, size_t len, int fd, int flags);
 
 /*
- * Receive up to `len` bytes; `*fd` gets the descriptor that came along (owned by the caller, close-on-exec)
- * or -1. Should more than one come, the others are closed. `flags` are for recvmsg. Restarts on EINTR.
- * Returns the bytes received, 0 at the end, or -errno (-EPROTO: descriptors were truncated away).
+ * Receive up to `len` bytes; `*fd` gets the descriptor that came along (owned by the caller,
+ * close-on-exec) or -1. Should more than one come, the others are closed. `flags` are for recvmsg.
+ * Restarts on EINTR. Returns the bytes received, 0 at the end, or -errno (-EPROTO: descriptors were
+ * truncated away).
  */
 ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags);
 

@@ -117,7 +117,8 @@ static int check_trust(int sock, const struct trk_locate_place *place, uid_t uid
     if (slash == NULL || lstat((*slash = '\0', dir), &st) != 0) {
         return -EPERM;
     }
-    int is_owned = st.st_uid == uid || st.st_uid == 0; /* root's: a server that gave up privileges */
+    int is_owned =
+        st.st_uid == uid || st.st_uid == 0; /* root's: a server that gave up privileges */
     if (place->is_private && (!S_ISDIR(st.st_mode) || !is_owned || (st.st_mode & 022) != 0)) {
         return -EPERM;
     }

@@ -40,15 +40,16 @@ void trk_locate_init(struct trk_locate *loc, uid_t uid);
 
 /*
  * Connect to the control (`data` = 0) or data socket of one place. The descriptor is close-on-exec,
- * blocking, with send and receive time-outs of TRK_CTL_TIMEOUT_MS. The listening process must be root's,
- * `uid`'s, or of the user who owns the directory. Returns the descriptor, or -errno (-EPERM: not trusted).
+ * blocking, with send and receive time-outs of TRK_CTL_TIMEOUT_MS. The listening process must be
+ * root's, `uid`'s, or of the user who owns the directory. Returns the descriptor, or -errno
+ * (-EPERM: not trusted).
  */
 int trk_locate_connect(const struct trk_locate_place *place, int data, uid_t uid);
 
 /*
- * One request and its answer on a connected control socket: encodes, sends with `fd` (-1: none), waits,
- * decodes, checks type and correlation. `fd_out` may be NULL. Returns 0 (look at error_no of the answer)
- * or -errno: -ETIMEDOUT, -ECONNRESET (the daemon went away), -EPROTO.
+ * One request and its answer on a connected control socket: encodes, sends with `fd` (-1: none),
+ * waits, decodes, checks type and correlation. `fd_out` may be NULL. Returns 0 (look at error_no of
+ * the answer) or -errno: -ETIMEDOUT, -ECONNRESET (the daemon went away), -EPROTO.
  */
 int trk_locate_ask(int sock, const struct trk_ctl_msg *request, int fd, struct trk_ctl_msg *answer,
                    int *fd_out);

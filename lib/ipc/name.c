@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define PREFIX "trk1/"
+#define PREFIX       "trk1/"
 #define PREFIX_BYTES 5u
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};

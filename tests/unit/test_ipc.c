@@ -94,7 +94,8 @@ END_TEST
 
 START_TEST(name_that_parses_formats_to_the_same_text)
 {
-    const char *seedtext = "trk1/T/0123456789abcdef/03/00000000000000000000ffff7f000001:0050/7f000001:1234";
+    const char *seedtext =
+        "trk1/T/0123456789abcdef/03/00000000000000000000ffff7f000001:0050/7f000001:1234";
     char text[128];
     char again[TRK_NAME_MAX_BYTES + 1];
     size_t len = strlen(seedtext);
@@ -173,8 +174,8 @@ START_TEST(control_every_message_round_trips)
         {.type = TRK_CTL_SWEEP, .u.sweep = {.local = v4(0, 0, 0, 0, 80)}},
         {.type = TRK_CTL_INFO, .u.info = {.id = 3}},
         {.type = TRK_CTL_INFO_REPLY,
-         .u.info_reply = {.state = TRK_CTL_CONN_UP, .is_tcp = 1, .rtt_us = 5, .pkts_in = 6,
-                          .outq_bytes = 77}},
+         .u.info_reply =
+             {.state = TRK_CTL_CONN_UP, .is_tcp = 1, .rtt_us = 5, .pkts_in = 6, .outq_bytes = 77}},
         {.type = TRK_CTL_STATUS},
         {.type = TRK_CTL_STATUS_REPLY, .u.status_reply = {.error_no = 1}},
     };
@@ -189,10 +190,10 @@ END_TEST
 START_TEST(control_vector_written_by_hand)
 {
     static const uint8_t want[] = {
-        'T', 'R', 'K', 'C', 1, 0, 4, 0, 5, 0, 0, 0, 0, 0, 0, 0, /* header: BIND, correlation 5 */
-        9, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0,         /* id 9, flags REUSEPORT */
-        4, 0, 0x90, 0x1f, 0, 0, 0, 0,                           /* IPv4, port 8080 */
-        127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+        'T', 'R', 'K',  'C',  1, 0, 4, 0, 5, 0, 0, 0, 0, 0, 0, 0, /* header: BIND, correlation 5 */
+        9,   0,   0,    0,    0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, /* id 9, flags REUSEPORT */
+        4,   0,   0x90, 0x1f, 0, 0, 0, 0,                         /* IPv4, port 8080 */
+        127, 0,   0,    1,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     struct trk_ctl_msg msg = {.type = TRK_CTL_BIND, .correlation = 5};
     msg.u.bind = (struct trk_ctl_bind){
         .id = 9, .flags = TRK_NAME_F_REUSEPORT, .local = v4(127, 0, 0, 1, 8080)};

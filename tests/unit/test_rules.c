@@ -76,10 +76,20 @@ END_TEST
 START_TEST(what_cannot_be_read_is_left_out)
 {
     static const char *const bad[] = {
-        "action=maybe",          "port=80",           "port=80 action",       "port=65536 action=on",
-        "port=9-8 action=on",    "port= action=on",   "port=x action=on",     "addr=10.0.0/8 action=on",
-        "addr=1.2.3.4/33 action=on", "addr=::/129 action=on", "addr=, action=on", "role=both action=on",
-        "colour=red action=on",  "port=1,2,3,4,5,6,7,8,9 action=on",
+        "action=maybe",
+        "port=80",
+        "port=80 action",
+        "port=65536 action=on",
+        "port=9-8 action=on",
+        "port= action=on",
+        "port=x action=on",
+        "addr=10.0.0/8 action=on",
+        "addr=1.2.3.4/33 action=on",
+        "addr=::/129 action=on",
+        "addr=, action=on",
+        "role=both action=on",
+        "colour=red action=on",
+        "port=1,2,3,4,5,6,7,8,9 action=on",
         "addr=1.2.3.4/ action=on",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

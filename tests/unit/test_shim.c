@@ -34,8 +34,8 @@ END_TEST
 START_TEST(tag_is_not_seen_where_there_is_none)
 {
     struct trk_tag tag;
-    static const uint64_t values[] = {0, 1000000, UINT64_MAX, 1ull << 63, 0x54726bull << 39,
-                                      0x54726bull << 40 | 99ull << 32};
+    static const uint64_t values[] = {
+        0, 1000000, UINT64_MAX, 1ull << 63, 0x54726bull << 39, 0x54726bull << 40 | 99ull << 32};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         ck_assert_int_eq(trk_tag_unpack(values[i], &tag), -EINVAL);
     }
@@ -84,13 +84,15 @@ END_TEST
 
 START_TEST(store_refuses_the_filter_of_another)
 {
-    struct sock_filter program[] = {{BPF_LD | BPF_W | BPF_LEN, 0, 0, 0}, {BPF_RET | BPF_A, 0, 0, 0}};
+    struct sock_filter program[] = {{BPF_LD | BPF_W | BPF_LEN, 0, 0, 0},
+                                    {BPF_RET | BPF_A, 0, 0, 0}};
     struct sock_filter cut[] = {{BPF_LD | BPF_IMM, 8, 1, 0x60004}, {BPF_RET | BPF_K, 0, 0, 1}};
     struct sock_fprog progs[] = {{2, program}, {2, cut}};
     for (size_t i = 0; i < 2; i++) {
         struct trk_store store;
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &progs[i], sizeof progs[i]), 0);
+        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &progs[i], sizeof progs[i]),
+                         0);
         ck_assert_int_eq(trk_store_load(fd, &store), -EPROTO);
         ck_assert_uint_eq(store.count, 0);
         close(fd);
@@ -101,7 +103,8 @@ END_TEST
 START_TEST(epoll_line_of_this_number_only)
 {
     struct trk_epoll_registration got;
-    const char *line = "tfd:       12 events: 80000019 data: 123456789abcdef0  pos:0 ino:61af sdev:7";
+    const char *line =
+        "tfd:       12 events: 80000019 data: 123456789abcdef0  pos:0 ino:61af sdev:7";
     ck_assert_int_eq(trk_epoll_parse_line(line, 12, &got), 1);
     ck_assert_uint_eq(got.events, 0x80000019);
     ck_assert_uint_eq(got.data, 0x123456789abcdef0);

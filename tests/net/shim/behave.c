@@ -1,7 +1,7 @@
 /*
- * What the shim must do that kernel TCP does not show by itself: one test a run, named by the argument.
- * The runner (shim.test) starts a mock_daemon for each, sets LD_PRELOAD, and gives its process id in
- * MOCK_PID. Exit 0 is success; a failed check says where.
+ * What the shim must do that kernel TCP does not show by itself: one test a run, named by the
+ * argument. The runner (shim.test) starts a mock_daemon for each, sets LD_PRELOAD, and gives its
+ * process id in MOCK_PID. Exit 0 is success; a failed check says where.
  */
 #include <config.h>
 
@@ -153,7 +153,8 @@ static void check_held_connect(uint32_t mode)
     release_held(1);
     CHECK(epoll_wait(ep, &ev, 1, 10000) == 1 && ev.events == EPOLLOUT);
     CHECK(so_error(fd) == 0);
-    CHECK(getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && ntohs(peer.sin_port) == HELD_PORT);
+    CHECK(getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+          ntohs(peer.sin_port) == HELD_PORT);
     CHECK(try_connect(fd, "127.0.0.1", HELD_PORT) == EISCONN);
     CHECK(write(fd, "echo", 4) == 4);
     char buf[8];
@@ -224,7 +225,8 @@ static void test_blocking_connect_is_interrupted_and_bounded(void)
     set_alarm(0, 1);
     CHECK(try_connect(fd, "127.0.0.1", HELD_PORT) == EINTR && signals == 1);
     close(fd);
-    /* Handlers with SA_RESTART do not end it: three of them, then another process lets it through. */
+    /* Handlers with SA_RESTART do not end it: three of them, then another process lets it through.
+     * */
     signals = 0;
     fd = socket(AF_INET, SOCK_STREAM, 0);
     pid_t child = fork();
@@ -245,7 +247,7 @@ static void test_blocking_connect_is_interrupted_and_bounded(void)
     close(fd);
 }
 
-#define WORKERS 3
+#define WORKERS     3
 #define CONNECTIONS 60
 
 /* Accept until told to stop, answer each with one byte. */
@@ -305,7 +307,8 @@ static int exec_child(char **argv)
     int idle = 0;
     int nodelay = 0;
     int domain = 0;
-    CHECK(getsockname(fd, (struct sockaddr *)&own, &len) == 0 && ntohs(own.sin_port) == atoi(argv[3]));
+    CHECK(getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+          ntohs(own.sin_port) == atoi(argv[3]));
     CHECK(getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
           ntohs(peer.sin_port) == atoi(argv[4]));
     len = sizeof idle;
@@ -364,7 +367,8 @@ static void test_identity_survives_exec_dup_and_passing(void)
     CHECK(trk_fdpass_recv(pair[1], &byte, 1, &got, 0) == 1 && got >= 0);
     CHECK(fcntl(got, F_SETFD, 0) == 0);
     run_child(got, own, peer);
-    /* A listener that another process inherits by exec goes on to accept: nginx's binary upgrade. */
+    /* A listener that another process inherits by exec goes on to accept: nginx's binary upgrade.
+     * */
     int accepted = accept(listener, NULL, NULL);
     CHECK(setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
     CHECK(setsockopt(accepted, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle) == 0);
@@ -461,7 +465,8 @@ static void test_killed_daemon_is_a_reset_after_the_data(void)
     CHECK(real_domain(fresh) == AF_INET);
 }
 
-/* Another file takes the number (a retry after a failure, a fallback): whoever watches it goes on to. */
+/* Another file takes the number (a retry after a failure, a fallback): whoever watches it goes on
+ * to. */
 static void test_watchers_follow_to_another_file(void)
 {
     struct epoll_event ev = {.events = EPOLLOUT | EPOLLET, .data.u64 = 0x0123456789abcdef};
@@ -482,7 +487,8 @@ static void test_watchers_follow_to_another_file(void)
     int tcp_listener = real_socket(AF_INET, SOCK_STREAM, 0);
     CHECK(listen(tcp_listener, 1) == 0);
     ev = (struct epoll_event){.events = EPOLLOUT, .data.u64 = 42};
-    CHECK(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL) == 0 && epoll_ctl(ep, EPOLL_CTL_ADD, old, &ev) == 0);
+    CHECK(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL) == 0 &&
+          epoll_ctl(ep, EPOLL_CTL_ADD, old, &ev) == 0);
     kill_daemon();
     CHECK(try_connect(old, "127.0.0.1", port_of(tcp_listener)) == EINPROGRESS);
     CHECK(real_domain(old) == AF_INET);

@@ -1,7 +1,8 @@
 /*
- * A program that uses sockets in every way that the shim answers for, and writes down what it saw. It is
- * run twice, on kernel TCP and under the shim, and the two transcripts must be equal (bare-against-shim).
- * Nothing that differs from run to run is written: ports are compared, not shown.
+ * A program that uses sockets in every way that the shim answers for, and writes down what it saw.
+ * It is run twice, on kernel TCP and under the shim, and the two transcripts must be equal
+ * (bare-against-shim). Nothing that differs from run to run is written: ports are compared, not
+ * shown.
  */
 #include <config.h>
 
@@ -70,13 +71,13 @@ static void say_events(const char *what, int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLOUT | POLLRDHUP};
     (void)poll(&p, 1, 0);
-    printf("  %s:%s%s%s%s%s\n", what, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-           p.revents & POLLRDHUP ? " RDHUP" : "", p.revents & POLLHUP ? " HUP" : "",
-           p.revents & POLLERR ? " ERR" : "");
+    printf("  %s:%s%s%s%s%s\n", what, p.revents & POLLIN ? " IN" : "",
+           p.revents & POLLOUT ? " OUT" : "", p.revents & POLLRDHUP ? " RDHUP" : "",
+           p.revents & POLLHUP ? " HUP" : "", p.revents & POLLERR ? " ERR" : "");
 }
 
-/* Wait until there is something to read or an end. What a peer does arrives when the daemon had its turn;
- * on kernel TCP it is there at once. */
+/* Wait until there is something to read or an end. What a peer does arrives when the daemon had its
+ * turn; on kernel TCP it is there at once. */
 static void await_in(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN | POLLRDHUP};
@@ -85,8 +86,8 @@ static void await_in(int fd)
     }
 }
 
-/* A failed connect shows its end a moment before it shows that it is writable: the kernel wakes us when the
- * other side closes, and frees what it had not read after that. */
+/* A failed connect shows its end a moment before it shows that it is writable: the kernel wakes us
+ * when the other side closes, and frees what it had not read after that. */
 static void await_out(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -124,7 +125,8 @@ static void say_addr(const char *what, int rc, const struct sockaddr_storage *ss
         return;
     }
     if (ss->ss_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)ss)->sin_addr, text, sizeof text);
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)ss)->sin_addr, text,
+                  sizeof text);
     } else if (ss->ss_family == AF_INET6) {
         inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr, text,
                   sizeof text);
@@ -469,7 +471,8 @@ static void sending(void)
     make_pair(&c, &s);
     SAY(sendto(c, "abc", 3, 0, (struct sockaddr *)&in, sizeof in));
     struct iovec iov = {buf, 3};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_name = &in, .msg_namelen = sizeof in};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_name = &in, .msg_namelen = sizeof in};
     memcpy(buf, "def", 3);
     SAY(sendmsg(c, &msg, 0));
     union {
@@ -534,32 +537,54 @@ struct option {
 
 #define OPTION(level, name)                                                                        \
     {                                                                                              \
-        #name, level, name                                                                         \
+#name, level, name                                                                         \
     }
 
 static const struct option options[] = {
-    OPTION(SOL_SOCKET, SO_DOMAIN),          OPTION(SOL_SOCKET, SO_TYPE),
-    OPTION(SOL_SOCKET, SO_PROTOCOL),        OPTION(SOL_SOCKET, SO_REUSEADDR),
-    OPTION(SOL_SOCKET, SO_REUSEPORT),       OPTION(SOL_SOCKET, SO_KEEPALIVE),
-    OPTION(SOL_SOCKET, SO_BROADCAST),       OPTION(SOL_SOCKET, SO_OOBINLINE),
-    OPTION(SOL_SOCKET, SO_RCVLOWAT),        OPTION(SOL_SOCKET, SO_SNDBUF),
-    OPTION(SOL_SOCKET, SO_RCVBUF),          OPTION(SOL_SOCKET, SO_PRIORITY),
-    OPTION(SOL_SOCKET, SO_TIMESTAMP),       OPTION(SOL_SOCKET, SO_MARK),
-    OPTION(SOL_SOCKET, SO_INCOMING_CPU),    OPTION(SOL_SOCKET, SO_MAX_PACING_RATE),
-    OPTION(SOL_SOCKET, SO_ACCEPTCONN),      OPTION(SOL_SOCKET, SO_BUSY_POLL),
-    OPTION(SOL_SOCKET, SO_DONTROUTE),       OPTION(SOL_SOCKET, 4711),
-    OPTION(IPPROTO_TCP, TCP_NODELAY),       OPTION(IPPROTO_TCP, TCP_CORK),
-    OPTION(IPPROTO_TCP, TCP_MAXSEG),        OPTION(IPPROTO_TCP, TCP_KEEPIDLE),
-    OPTION(IPPROTO_TCP, TCP_KEEPINTVL),     OPTION(IPPROTO_TCP, TCP_KEEPCNT),
-    OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT),  OPTION(IPPROTO_TCP, TCP_DEFER_ACCEPT),
-    OPTION(IPPROTO_TCP, TCP_FASTOPEN),      OPTION(IPPROTO_TCP, TCP_FASTOPEN_CONNECT),
-    OPTION(IPPROTO_TCP, TCP_QUICKACK),      OPTION(IPPROTO_TCP, TCP_SYNCNT),
-    OPTION(IPPROTO_TCP, TCP_LINGER2),       OPTION(IPPROTO_TCP, TCP_WINDOW_CLAMP),
-    OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT), OPTION(IPPROTO_TCP, 4711),
-    OPTION(IPPROTO_IP, IP_TOS),             OPTION(IPPROTO_IP, IP_TTL),
-    OPTION(IPPROTO_IP, IP_MTU_DISCOVER),    OPTION(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
-    OPTION(IPPROTO_IPV6, IPV6_V6ONLY),      OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS),
-    OPTION(IPPROTO_IPV6, IPV6_TCLASS),      OPTION(4711, 1),
+    OPTION(SOL_SOCKET, SO_DOMAIN),
+    OPTION(SOL_SOCKET, SO_TYPE),
+    OPTION(SOL_SOCKET, SO_PROTOCOL),
+    OPTION(SOL_SOCKET, SO_REUSEADDR),
+    OPTION(SOL_SOCKET, SO_REUSEPORT),
+    OPTION(SOL_SOCKET, SO_KEEPALIVE),
+    OPTION(SOL_SOCKET, SO_BROADCAST),
+    OPTION(SOL_SOCKET, SO_OOBINLINE),
+    OPTION(SOL_SOCKET, SO_RCVLOWAT),
+    OPTION(SOL_SOCKET, SO_SNDBUF),
+    OPTION(SOL_SOCKET, SO_RCVBUF),
+    OPTION(SOL_SOCKET, SO_PRIORITY),
+    OPTION(SOL_SOCKET, SO_TIMESTAMP),
+    OPTION(SOL_SOCKET, SO_MARK),
+    OPTION(SOL_SOCKET, SO_INCOMING_CPU),
+    OPTION(SOL_SOCKET, SO_MAX_PACING_RATE),
+    OPTION(SOL_SOCKET, SO_ACCEPTCONN),
+    OPTION(SOL_SOCKET, SO_BUSY_POLL),
+    OPTION(SOL_SOCKET, SO_DONTROUTE),
+    OPTION(SOL_SOCKET, 4711),
+    OPTION(IPPROTO_TCP, TCP_NODELAY),
+    OPTION(IPPROTO_TCP, TCP_CORK),
+    OPTION(IPPROTO_TCP, TCP_MAXSEG),
+    OPTION(IPPROTO_TCP, TCP_KEEPIDLE),
+    OPTION(IPPROTO_TCP, TCP_KEEPINTVL),
+    OPTION(IPPROTO_TCP, TCP_KEEPCNT),
+    OPTION(IPPROTO_TCP, TCP_USER_TIMEOUT),
+    OPTION(IPPROTO_TCP, TCP_DEFER_ACCEPT),
+    OPTION(IPPROTO_TCP, TCP_FASTOPEN),
+    OPTION(IPPROTO_TCP, TCP_FASTOPEN_CONNECT),
+    OPTION(IPPROTO_TCP, TCP_QUICKACK),
+    OPTION(IPPROTO_TCP, TCP_SYNCNT),
+    OPTION(IPPROTO_TCP, TCP_LINGER2),
+    OPTION(IPPROTO_TCP, TCP_WINDOW_CLAMP),
+    OPTION(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
+    OPTION(IPPROTO_TCP, 4711),
+    OPTION(IPPROTO_IP, IP_TOS),
+    OPTION(IPPROTO_IP, IP_TTL),
+    OPTION(IPPROTO_IP, IP_MTU_DISCOVER),
+    OPTION(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT),
+    OPTION(IPPROTO_IPV6, IPV6_V6ONLY),
+    OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS),
+    OPTION(IPPROTO_IPV6, IPV6_TCLASS),
+    OPTION(4711, 1),
 };
 
 static void say_option(const char *when, int fd, const struct option *o)
@@ -568,8 +593,8 @@ static void say_option(const char *when, int fd, const struct option *o)
     socklen_t len = 4;
     errno = 0;
     int rc = getsockopt(fd, o->level, o->name, value, &len);
-    printf("  %s %s -> %s len %u value %02x%02x%02x%02x\n", when, o->text, outcome(rc), len, value[0],
-           value[1], value[2], value[3]);
+    printf("  %s %s -> %s len %u value %02x%02x%02x%02x\n", when, o->text, outcome(rc), len,
+           value[0], value[1], value[2], value[3]);
 }
 
 static void option_matrix(int family)

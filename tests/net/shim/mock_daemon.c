@@ -1,12 +1,14 @@
 /*
- * A daemon for the tests of the shim: it speaks lib/ipc and joins applications of one host to each other
- * without any network (a switch). Applications that nobody here serves are dialled by kernel TCP. It keeps
- * every rule of ipc/link.h, so a failure of a shim test is the shim's.
+ * A daemon for the tests of the shim: it speaks lib/ipc and joins applications of one host to each
+ * other without any network (a switch). Applications that nobody here serves are dialled by kernel
+ * TCP. It keeps every rule of ipc/link.h, so a failure of a shim test is the shim's.
  *
- *     mock_daemon DIR        serves DIR/trickled.sock and DIR/data.sock; prints "ready" when it does
+ *     mock_daemon DIR        serves DIR/trickled.sock and DIR/data.sock; prints "ready" when it
+ *                            does
  *
- * For tests: 127.77.E.x fails with errno E; port 7 is an echo that is held until a SWEEP of port 7 comes.
- * Not a model for the real one: blocking where it may not matter, tables of fixed size, linear search.
+ * For tests: 127.77.E.x fails with errno E; port 7 is an echo that is held until a SWEEP of port 7
+ * comes. Not a model for the real one: blocking where it may not matter, tables of fixed size,
+ * linear search.
  */
 #include <config.h>
 
@@ -32,9 +34,9 @@
 #include "ipc/locate.h"
 #include "ipc/name.h"
 
-#define ENDS_MAX 8192
+#define ENDS_MAX      8192
 #define LISTENERS_MAX 256
-#define ECHO_PORT 7
+#define ECHO_PORT     7
 
 enum kind { FREE, CONTROL_LISTEN, DATA_LISTEN, CONTROL, TCP_LISTEN, LINK, TCP };
 
@@ -51,15 +53,15 @@ struct end {
     struct end *peer;
     struct listener *listener; /* TCP_LISTEN */
     struct trk_name name;
-    int passed;       /* the duplicate of the application's end, until established */
-    int is_set_up;    /* the set-up message has been read */
-    int is_held;      /* echo that waits */
-    int is_dialling;  /* TCP whose connect is under way */
-    int is_waiting;   /* S link that found the listener's queue full */
-    int has_fin;      /* it will send no more */
-    int fin_is_sent;  /* we have shut down towards it */
-    int is_gone;      /* closed at the other side */
-    int resets;       /* SO_LINGER {1, 0} */
+    int passed;              /* the duplicate of the application's end, until established */
+    int is_set_up;           /* the set-up message has been read */
+    int is_held;             /* echo that waits */
+    int is_dialling;         /* TCP whose connect is under way */
+    int is_waiting;          /* S link that found the listener's queue full */
+    int has_fin;             /* it will send no more */
+    int fin_is_sent;         /* we have shut down towards it */
+    int is_gone;             /* closed at the other side */
+    int resets;              /* SO_LINGER {1, 0} */
     struct sockaddr_un into; /* is_waiting */
     socklen_t into_len;
 };
@@ -113,7 +115,8 @@ static void reset(struct end *e)
 {
     struct linger rst = {1, 0};
     struct end *peer = e->peer;
-    (void)setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst); /* TCP; a link leaves its sentinel */
+    (void)setsockopt(e->fd, SOL_SOCKET, SO_LINGER, &rst,
+                     sizeof rst); /* TCP; a link leaves its sentinel */
     drop(e);
     if (peer != NULL && peer != e) {
         (void)setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &rst, sizeof rst);
@@ -143,7 +146,8 @@ static void open_up(struct end *e)
 
 static void establish(struct end *e, int is_tcp)
 {
-    struct trk_link_result up = {.state = TRK_LINK_UP, .local_port = e->name.local.port, .is_tcp = is_tcp};
+    struct trk_link_result up = {
+        .state = TRK_LINK_UP, .local_port = e->name.local.port, .is_tcp = is_tcp};
     if (trk_link_set_result(e->passed, &up) != 0) {
         die("result");
     }
@@ -206,14 +210,16 @@ static void forget_listener(struct listener *l)
 static struct end *connect_into(const struct listener *l, enum trk_name_kind kind,
                                 const struct trk_ipc_addr *local, const struct trk_ipc_addr *remote)
 {
-    struct trk_name name = {.kind = (uint8_t)kind, .id = next_id++, .local = *local, .remote = *remote};
+    struct trk_name name = {
+        .kind = (uint8_t)kind, .id = next_id++, .local = *local, .remote = *remote};
     struct sockaddr_un un;
     socklen_t len = 0;
     trk_ipc_addr_unmap(&name.local);
     trk_ipc_addr_unmap(&name.remote);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || trk_name_to_sockaddr(&name, &un, &len) != 0 ||
-        bind(fd, (struct sockaddr *)&un, len) != 0 || trk_name_to_sockaddr(&l->name, &un, &len) != 0) {
+        bind(fd, (struct sockaddr *)&un, len) != 0 ||
+        trk_name_to_sockaddr(&l->name, &un, &len) != 0) {
         die("connect_into");
     }
     int is_full = 0;
@@ -564,7 +570,8 @@ static void on_control(struct end *e)
     switch ((unsigned)ask.type) {
     case TRK_CTL_HELLO:
         answer.type = TRK_CTL_HELLO_REPLY;
-        answer.u.hello_reply = (struct trk_ctl_hello_reply){.pid = (uint32_t)getpid(), .uid = getuid()};
+        answer.u.hello_reply =
+            (struct trk_ctl_hello_reply){.pid = (uint32_t)getpid(), .uid = getuid()};
         break;
     case TRK_CTL_BIND:
         answer.u.ack.error_no = on_bind(&ask.u.bind, fd);
@@ -623,7 +630,8 @@ static void on_link(struct end *e)
     pump_both(e);
 }
 
-/* Listeners whose queue was full: no event tells when there is room. Returns whether any is left. */
+/* Listeners whose queue was full: no event tells when there is room. Returns whether any is left.
+ * */
 static int retry_waiting(void)
 {
     int left = 0;
