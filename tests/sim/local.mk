@@ -18,8 +18,9 @@ noinst_PROGRAMS += %D%/simrun
     %D%/simlink.c %D%/simlink.h \
     %D%/simserver.c %D%/simserver.h \
     %D%/table.c %D%/table.h \
+    %D%/tcp.c %D%/tcp.h \
     %D%/trace.c %D%/trace.h \
     %D%/world.c %D%/world.h
-%C%_simrun_LDADD = %D%/libsimkit.la lib/core/libcore.la lib/crypto/libcrypto.la lib/base/libbase.la
+%C%_simrun_LDADD = %D%/libsimkit.la lib/core/libcore.la lib/crypto/libcrypto.la lib/base/libbase.la -lm
 dist_check_SCRIPTS += %D%/simtest.sh
 TESTS += %D%/simtest.sh

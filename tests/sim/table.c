@@ -1,5 +1,110 @@
 #include "table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "tcp.h"
+#include "world.h"
+
+enum { SEEDS = 2, PAYLOAD = 1404, LIMIT_S = 600 };
+
+static const uint64_t rates[] = {10000000, 100000000};
+static const uint64_t rtts_ms[] = {10, 50, 200};
+static const unsigned queues_pct[] = {50, 100, 200};
+static const uint32_t losses[] = {0, 1000, 10000, 30000};
+
+enum { RATES = 2, RTTS = 3, QUEUES = 3, LOSSES = 4 };
+
+struct cell {
+    double down, up; /* log of ours / TCP's, summed */
+    double mbit, tcp_mbit;
+    uint64_t cuts, tcp_cuts;
+};
+
+static void path(uint64_t rate, uint64_t rtt_ms, unsigned queue_pct, uint32_t loss, struct simlink_conf *l)
+{
+    uint64_t bdp = rate / 8 * rtt_ms / 1000;
+    *l = (struct simlink_conf){.delay_ns = rtt_ms * SIM_MS / 2,
+                               .rate_bps = rate,
+                               .queue_bytes = (uint32_t)(bdp * queue_pct / 100),
+                               .loss_ppm = loss};
+}
+
+/* Seconds that the engine takes for so many bytes. */
+static bool ours(const struct simlink_conf *l, uint64_t seed, uint64_t bytes, bool upload, double *s, uint64_t *cuts)
+{
+    struct scenario sc;
+    struct outcome o;
+    scenario_plain(seed, bytes, &sc);
+    sc.down = sc.up = *l;
+    sc.limit_ns = LIMIT_S * SIM_S;
+    sc.client.down_window_bytes = 32 << 20;
+    sc.client.up_window_bytes = 32 << 20;
+    sc.server.up_window_bytes = 32 << 20;
+    sc.no_judge = true; /* many packets; drawn scenarios are judged */
+    if (upload) {
+        sc.server.soft = true;
+        sc.app.out_total = bytes;
+        sc.server.app.fin_after_eof = true;
+    }
+    scenario_tie(&sc);
+    world_once(&sc, false, &o);
+    if (!o.ok)
+        printf("seed %" PRIu64 ": %s\n", seed, o.why);
+    *s = (double)(upload ? o.end_ns : o.last_byte_ns) / 1e9;
+    *cuts += o.info.cuts + o.info.timeouts;
+    return o.ok;
+}
+
+static bool measure(uint64_t rate, uint64_t rtt_ms, unsigned queue_pct, uint32_t loss, struct cell *c)
+{
+    struct simlink_conf l;
+    bool ok = true;
+    uint64_t seconds = loss >= 10000 ? 4 : 10;
+    uint64_t pkts = rate / 8 * seconds / PAYLOAD;
+    if (loss >= 10000 && pkts > 8000)
+        pkts = 8000; /* a lossy path carries little, however fast */
+    path(rate, rtt_ms, queue_pct, loss, &l);
+    *c = (struct cell){0};
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        double down = 1, up = 1;
+        uint64_t cuts = 0, none = 0;
+        ok &= ours(&l, seed, pkts * PAYLOAD, false, &down, &cuts);
+        ok &= ours(&l, seed, pkts * PAYLOAD, true, &up, &none);
+        double tcp = (double)tcp_time_ns(&l, &l, seed, pkts, PAYLOAD + 68, LIMIT_S * SIM_S, &none) / 1e9;
+        c->tcp_cuts += none;
+        c->cuts += cuts;
+        c->down += log(tcp / down) / SEEDS;
+        c->up += log(tcp / up) / SEEDS;
+        c->mbit += (double)pkts * PAYLOAD * 8e-6 / down / SEEDS;
+        c->tcp_mbit += (double)pkts * PAYLOAD * 8e-6 / tcp / SEEDS;
+    }
+    return ok;
+}
+
 bool table_print(void)
 {
-    return true;
+    double down[LOSSES] = {0}, up[LOSSES] = {0};
+    bool ok = true;
+    printf("goodput, downloads and uploads, against a TCP Reno with SACK over the same simulated path\n"
+           "  Mbit/s  rtt ms  queue  loss %%   ours   TCP   down/TCP  up/TCP  cuts ours/TCP\n");
+    for (unsigned l = 0; l < LOSSES; l++)
+        for (unsigned r = 0; r < RATES; r++)
+            for (unsigned t = 0; t < RTTS; t++)
+                for (unsigned q = 0; q < QUEUES; q++) {
+                    struct cell c;
+                    ok &= measure(rates[r], rtts_ms[t], queues_pct[q], losses[l], &c);
+                    down[l] += c.down / (RATES * RTTS * QUEUES);
+                    up[l] += c.up / (RATES * RTTS * QUEUES);
+                    printf("  %6.0f  %6" PRIu64 "  %5.1f  %6.1f  %6.2f  %6.2f  %6.3f  %6.3f  %5" PRIu64 "/%" PRIu64 "\n",
+                           (double)rates[r] / 1e6, rtts_ms[t], queues_pct[q] / 100.0, losses[l] / 1e4, c.mbit,
+                           c.tcp_mbit, exp(c.down), exp(c.up), c.cuts, c.tcp_cuts);
+                }
+    for (unsigned l = 0; l < LOSSES; l++) {
+        printf("loss %.1f %%: geometric mean of 18 cells: downloads %.3f, uploads %.3f\n", losses[l] / 1e4, exp(down[l]),
+               exp(up[l]));
+        ok &= exp(down[l]) > 0.6 && exp(down[l]) < 1.7 && exp(up[l]) > 0.5 && exp(up[l]) < 1.7;
+    }
+    return ok;
 }
