@@ -172,11 +172,9 @@ void trk_port_send(struct trk_port *port, size_t len, size_t segment, const stru
         if (iov.iov_base != NULL)
             capture_out(port, &iov, 1, segment, path);
     }
-    if (trk_udp_tx_commit(port->tx, len, segment, path, 0) != -ENOBUFS)
-        return;
-    trk_port_flush(port);
-    if (!port->blocked && trk_udp_tx_commit(port->tx, len, segment, path, 0) != 0)
-        trk_log(&port->d->log, TRK_LOG_DEBUG, "a train was dropped: the send batch is full");
+    int rc = trk_udp_tx_commit(port->tx, len, segment, path, 0); /* never full: there was room to reserve */
+    if (rc != 0)
+        trk_log(&port->d->log, TRK_LOG_DEBUG, "a train was dropped: %s", strerror(-rc));
 }
 
 void trk_port_sendv(struct trk_port *port, const struct iovec *iov, unsigned n, size_t segment,
@@ -186,9 +184,14 @@ void trk_port_sendv(struct trk_port *port, const struct iovec *iov, unsigned n, 
         capture_out(port, iov, n, segment, path);
     if (trk_udp_tx_add(port->tx, iov, n, segment, path, 0) != -ENOBUFS)
         return;
-    /* What was kept for headers stays where it is only if the flush sends everything: else this train is dropped. */
+    /*
+     * The flush frees the memory that was kept for this train's headers. The bytes are still there until somebody
+     * reserves it again, so the train must leave at once. Where the flush kept messages it is dropped.
+     */
     trk_port_flush(port);
-    if (!port->blocked && trk_udp_tx_add(port->tx, iov, n, segment, path, 0) != 0)
+    if (!port->blocked && trk_udp_tx_add(port->tx, iov, n, segment, path, 0) == 0)
+        trk_port_flush(port);
+    else
         trk_log(&port->d->log, TRK_LOG_DEBUG, "a train was dropped: the send batch is full");
 }
 

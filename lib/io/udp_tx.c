@@ -99,7 +99,8 @@ static uint8_t *arena_at(const struct trk_udp_tx *tx, unsigned which, size_t off
 
 uint8_t *trk_udp_tx_reserve(struct trk_udp_tx *tx, size_t max_bytes)
 {
-    if (tx->count == TRK_UDP_TX_MSGS_MAX || max_bytes > TRK_UDP_TX_ARENA_BYTES - tx->arena_used)
+    if (tx->count == TRK_UDP_TX_MSGS_MAX || tx->iov_count == TRK_UDP_TX_IOVS_MAX ||
+        max_bytes > TRK_UDP_TX_ARENA_BYTES - tx->arena_used)
         return NULL;
     return arena_at(tx, tx->arena, tx->arena_used);
 }

@@ -422,6 +422,26 @@ START_TEST(full_batch_says_so_and_goes_on_after_a_flush)
 }
 END_TEST
 
+START_TEST(batch_full_of_pieces_gives_no_memory_either)
+{
+    /* Else a train would be written and could not be queued. */
+    open_pair(0, 0, AF_INET);
+    struct iovec iov[TRK_UDP_TX_MSG_IOVS_MAX];
+    struct trk_udp_path path = {.ifindex = 0};
+    for (unsigned i = 0; i < TRK_UDP_TX_MSG_IOVS_MAX; i++)
+        iov[i] = (struct iovec){t.bytes, 1};
+    for (unsigned i = 0; i < TRK_UDP_TX_IOVS_MAX / TRK_UDP_TX_MSG_IOVS_MAX; i++) {
+        ck_assert_ptr_nonnull(trk_udp_tx_reserve(t.tx, 8));
+        ck_assert_int_eq(trk_udp_tx_add(t.tx, iov, TRK_UDP_TX_MSG_IOVS_MAX, 512, &path, 0), 0);
+    }
+    ck_assert_ptr_null(trk_udp_tx_reserve(t.tx, 8));
+    ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
+    receive_bytes(t.server, TRK_UDP_TX_IOVS_MAX);
+    ck_assert_ptr_nonnull(trk_udp_tx_reserve(t.tx, 8));
+    close_pair();
+}
+END_TEST
+
 /* The kernel refuses trains (a socket without UDP checksums, really; or by injection, every way it
  * may be). */
 START_TEST(refused_trains_go_out_singly_for_good)
@@ -755,6 +775,7 @@ int main(void)
     tcase_add_test(c, refused_ipv6_port_is_reported);
     tcase_add_test(c, bounds_of_a_message);
     tcase_add_test(c, full_batch_says_so_and_goes_on_after_a_flush);
+    tcase_add_test(c, batch_full_of_pieces_gives_no_memory_either);
     tcase_add_test(c, refused_trains_go_out_singly_for_good);
     tcase_add_loop_test(c, older_kernels_get_shorter_trains, 0, 2);
     tcase_add_loop_test(c, full_socket_keeps_the_rest_and_the_borrowed_bytes, 0, 2);
