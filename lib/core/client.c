@@ -75,11 +75,30 @@ bool trk_client_down_done(const struct trk_client *c)
     return c->fin_off != TRK_NO_OFF && c->down.una >= c->fin_off;
 }
 
-static void sample(struct trk_client *c, uint64_t now_ns, uint32_t ts)
+/* Was this request sent, and not too long ago to be answered now? */
+static bool plausible(const struct trk_client *c, uint32_t reqno)
+{
+    return trk_newer32(c->reqno, reqno) && c->reqno - reqno < 1u << 30;
+}
+
+static void take_time(struct trk_client *c, uint64_t now_ns, uint32_t ts)
 {
     uint32_t us = trk_us32(now_ns) - ts;
     if (us < (uint32_t)TRK_RTO_MAX_US)
         trk_rtt_sample(&c->rtt, us);
+}
+
+/*
+ * Only the first answer to a request counts, and only if none to a later one came before it: an old
+ * request that somebody sends again is answered again, with its old time, and would make the path
+ * look seconds long.
+ */
+static void sample(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uint32_t ts)
+{
+    if (!trk_newer32(reqno, c->sampled_reqno))
+        return;
+    c->sampled_reqno = reqno;
+    take_time(c, now_ns, ts);
 }
 
 static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a, size_t len)
@@ -93,7 +112,7 @@ static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_p
     c->reset_token = a->reset_token;
     c->uplink_ref = a->uplink_ref;
     c->up.limit = a->up.credit_bytes;
-    sample(c, now_ns, a->ts);
+    take_time(c, now_ns, a->ts);
     enter(c, TRK_CLIENT_OPEN);
     trk_track_reset(&c->cur, law.base);
     c->overlap[0] = c->overlap[1] = law.base;
@@ -111,12 +130,6 @@ static int read_opening(struct trk_client *c, uint64_t now_ns, const struct trk_
     else if (a->cont != NULL)
         opened(c, now_ns, a, len);
     return TRK_OK;
-}
-
-/* Was this request sent, and not too long ago to be answered now? */
-static bool plausible(const struct trk_client *c, uint32_t reqno)
-{
-    return trk_newer32(c->reqno, reqno) && c->reqno - reqno < 1u << 30;
 }
 
 /* Common to DATA and ACK: the server has heard us. */
@@ -139,7 +152,7 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
         return TRK_E_UNKNOWN;
     c->stat.data_in++;
     if ((d.c.flags & TRK_DATA_LATE) == 0)
-        sample(c, now_ns, d.ts);
+        sample(c, now_ns, d.reqno, d.ts);
     uint64_t room = c->fin_off == TRK_NO_OFF ? UINT64_MAX : c->fin_off;
     size_t keep = d.off >= room ? 0 : (size_t)trk_min64(d.payload_len, room - d.off);
     if (trk_rcvbuf_write(&c->down, &c->mem, d.off, d.payload, keep) == TRK_E_NOMEM)
@@ -210,7 +223,7 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     }
     c->cannot_open = 0;
     if ((a.c.flags & TRK_ACK_LATE) == 0)
-        sample(c, now_ns, a.ts);
+        sample(c, now_ns, a.reqno, a.ts);
     if (a.reason != TRK_REASON_STALE) {
         trk_epoch_refused(c, &a);
         trk_epoch_unsent(c, a.reqno, a.train_end);

@@ -108,6 +108,7 @@ struct trk_client {
 
     /* loss and timers */
     struct trk_rtt rtt;
+    uint32_t sampled_reqno;  /* newest request whose answer gave a sample */
     uint32_t newest_echo_us; /* newest request time that DATA answered, in this space */
     bool have_echo;
     unsigned reorder; /* packets: adaptive */
