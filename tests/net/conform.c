@@ -608,6 +608,20 @@ void conform_free(struct conform *c)
     free(c);
 }
 
+static bool is_server_port(const struct trk_addr *a)
+{
+    return a->port == TRK_PORT_SYSTEM || a->port == TRK_PORT_USER;
+}
+
+/* By the port where that says it (a forger may set the bit of the direction), else by the bit. */
+static bool sent_by_server(const struct trk_addr *from, const struct trk_addr *to,
+                           const uint8_t *payload, size_t len)
+{
+    if (is_server_port(from) != is_server_port(to))
+        return is_server_port(from);
+    return len > 0 && (payload[0] & 0x10) != 0;
+}
+
 void conform_packet(struct conform *c, uint64_t number, uint64_t time_ns,
                     const struct trk_addr *from, const struct trk_addr *to, const uint8_t *payload,
                     size_t len)
@@ -616,7 +630,7 @@ void conform_packet(struct conform *c, uint64_t number, uint64_t time_ns,
     c->number = number;
     c->time_ns = time_ns;
     int r = trk_wire_common(payload, len, &common);
-    bool from_server = len > 0 && (payload[0] & 0x10) != 0;
+    bool from_server = sent_by_server(from, to, payload, len);
     if (!from_server) { /* whatever it is, it counts as received */
         peer_of(c, from)->in += len;
         c->stats.bytes_in += len;
@@ -626,6 +640,8 @@ void conform_packet(struct conform *c, uint64_t number, uint64_t time_ns,
         return;
     }
     c->stats.packets++;
+    if (r == TRK_OK && common.from_server != from_server)
+        r = TRK_E_TYPE;
     if (r != TRK_OK) {
         if (from_server || client_fault(c))
             violation(c, number, CONFORM_MALFORMED, "%s", trk_err_text(r));
