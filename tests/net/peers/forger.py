@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""forger.py PORT SEED COUNT: listens in on Trickles, then sends bad datagrams to the daemon's port.
+"""forger.py PORT ADDRESS SEED COUNT: listens in on Trickles, then sends bad datagrams to the daemon.
 
-Datagrams seen on the wire towards PORT are kept; then COUNT are sent: random bytes, first bytes of
-kept ones, kept ones with a flipped bit, with a tail added, and kept ones again as they are, each
-from this program's own address and port or, by a raw socket, from the address and port that sent
-the original. When the kept ones have become stale, a quarter as many of these are sent again.
-Prints what it did, by kind.
+Datagrams seen on the wire towards PORT are kept; then COUNT are sent, half of them from ADDRESS
+(one of this host that is not the client's), half by a raw socket with the address and port of the
+original. From ADDRESS: random bytes, first bytes of kept ones, kept ones with a flipped bit, with a
+tail added, and kept ones again as they are. With a stolen address only what must do no harm even
+then: random bytes, kept ones again, cut, or with an altered continuation. (Who can listen in, steal
+the address and alter clear fields can cut an unkeyed connection, as he can with TCP.) When the kept
+ones have become stale, a quarter as many are sent again. Prints what it did, by kind.
 """
 
 import collections
@@ -16,9 +18,13 @@ import sys
 import time
 
 ETH_IPV4 = 0x0800
+TYPE_REQUEST = 2  # layout: trickles-protocol(7)
+REQUEST_BYTES, RANGE_BYTES, ASK_BYTES = 72, 8, 20
+N_RANGES_AT, N_ASKS_AT, CONT_LEN_AT = 22, 23, 68
 KEEP = 3000
 LISTEN_S = 3.0
 STALE_S = 12  # continuations are fresh for 10 s
+STOLEN_KINDS = ("random", "cut", "again", "continuation")
 KINDS = ("random", "cut", "flipped", "longer", "garbage-tail", "again")
 
 
@@ -60,7 +66,19 @@ def spoil(kind: str, payload: bytes, chance: random.Random) -> bytes:
     if kind == "garbage-tail":
         keep = chance.randrange(1, len(payload))
         return payload[:keep] + chance.randbytes(len(payload) - keep)
+    if kind == "continuation":
+        return alter_continuation(payload, chance)
     return payload
+
+
+def alter_continuation(payload: bytes, chance: random.Random) -> bytes:
+    """A REQUEST with one bit of its continuation flipped; anything else as it is."""
+    if len(payload) < REQUEST_BYTES or payload[0] & 15 != TYPE_REQUEST:
+        return payload
+    start = REQUEST_BYTES + RANGE_BYTES * payload[N_RANGES_AT] + ASK_BYTES * payload[N_ASKS_AT]
+    length = struct.unpack("!H", payload[CONT_LEN_AT : CONT_LEN_AT + 2])[0]
+    bit = start * 8 + chance.randrange(length * 8)
+    return payload[: bit // 8] + bytes([payload[bit // 8] ^ 1 << bit % 8]) + payload[bit // 8 + 1 :]
 
 
 def ip_packet(source: bytes, target: bytes, source_port: int, port: int, payload: bytes) -> bytes:
@@ -71,34 +89,44 @@ def ip_packet(source: bytes, target: bytes, source_port: int, port: int, payload
     )
 
 
-def send_bad(kept: list, port: int, chance: random.Random, count: int, kinds: tuple) -> None:
-    """Sends count bad datagrams, every other one with the address of the original."""
-    done = collections.Counter()
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for number in range(count):
-        source, source_port, target, payload = chance.choice(kept)
-        kind = chance.choice(kinds)
-        bad = spoil(kind, payload, chance)[:1472]
-        if number % 2:
-            packet = ip_packet(source, target, source_port, port, bad)
-            raw.sendto(packet, (socket.inet_ntoa(target), 0))
-        else:
-            own.sendto(bad, (socket.inet_ntoa(target), port))
-        done[kind] += 1
-    print("sent", dict(done), flush=True)
+class Forger:
+    """Both ways of sending, and what was kept."""
+
+    def __init__(self, kept: list, port: int, address: str, chance: random.Random) -> None:
+        self.kept, self.port, self.chance = kept, port, chance
+        self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.own = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.own.bind((address, 0))
+        self.done = collections.Counter()
+
+    def send(self, kinds: tuple, stolen_kinds: tuple) -> None:
+        """Two bad datagrams: one from our own address, one from a stolen one."""
+        _source, _port, target, payload = self.chance.choice(self.kept)
+        kind = self.chance.choice(kinds)
+        bad = spoil(kind, payload, self.chance)[:1472]
+        self.own.sendto(bad, (socket.inet_ntoa(target), self.port))
+        self.done[kind] += 1
+        source, source_port, target, payload = self.chance.choice(self.kept)
+        kind = self.chance.choice(stolen_kinds)
+        bad = spoil(kind, payload, self.chance)[:1472]
+        packet = ip_packet(source, target, source_port, self.port, bad)
+        self.raw.sendto(packet, (socket.inet_ntoa(target), 0))
+        self.done["stolen " + kind] += 1
 
 
-def main(port: int, seed: int, count: int) -> None:
+def main(port: int, address: str, seed: int, count: int) -> None:
     """Listens, sends, waits until what it has heard is stale, and sends that again."""
     chance, kept = random.Random(seed), capture(port)
     print("kept", len(kept), flush=True)
     if not kept:
         sys.exit("nothing was heard")
-    heard = time.monotonic()
-    send_bad(kept, port, chance, count, KINDS)
+    heard, forger = time.monotonic(), Forger(kept, port, address, chance)
+    for _ in range(count // 2):
+        forger.send(KINDS, STOLEN_KINDS)
     time.sleep(heard + STALE_S - time.monotonic())  # age is what makes them stale
-    send_bad(kept, port, chance, count // 4, ("again", "flipped"))
+    for _ in range(count // 8):
+        forger.send(("again", "flipped"), ("again", "continuation"))
+    print("sent", dict(forger.done), flush=True)
 
 
-main(*(int(word) for word in sys.argv[1:]))
+main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

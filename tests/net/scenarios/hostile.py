@@ -7,9 +7,12 @@ from netlab.daemon import PORT
 from netlab.data import MIB, make_file, sum_file
 from netlab.errors import check, wait_until
 from netlab.paths import PEERS
+from netlab.space import ip
 from netlab.web import Nginx, curl
+from netlab.wire import DEVICE
 
 FORGERIES = 20000
+STRANGER = "10.9.0.77"  # the forger's own address, on the client's wire
 SIZE = 30 * MIB  # at 1 MiB/s: longer than the forger takes
 
 
@@ -22,6 +25,7 @@ def forged_datagrams(lab: Lab) -> None:
     wanted = web.add("file", SIZE, lab.seed)
     web.add("small", 700, lab.seed)
     up = make_file(lab.work / "up", SIZE, lab.seed + 1)
+    ip("-n", lab.client.space.name, "addr", "add", STRANGER + "/24", "dev", DEVICE)
     descriptors = lab.server.daemon.program.fds()
     down = curl(lab.client, "--limit-rate", "1M", "-o", str(lab.work / "got"), web.url("file"))
     upload = curl(lab.client, "--limit-rate", "1M", "-T", str(lab.work / "up"), web.url("put/up"))
@@ -30,6 +34,7 @@ def forged_datagrams(lab: Lab) -> None:
         sys.executable,
         str(PEERS / "forger.py"),
         str(PORT),
+        STRANGER,
         str(lab.seed),
         str(FORGERIES),
         shim=False,
