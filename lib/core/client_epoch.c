@@ -259,6 +259,17 @@ static bool is_late(const struct trk_client *c, const struct trk_seq_entry *e)
            trk_newer32(c->newest_echo_us, e->asked_us + slack_us + 1);
 }
 
+/* What the time rule looks at first: the lowest seq above the highest that came. Of the epoch before,
+ * the lowest that is asked for: a cut took the unsent ones between away. */
+static const struct trk_seq_entry *first_silent(const struct trk_client *c, const struct trk_track *t)
+{
+    uint64_t s = trk_max64(t->high_rcvd, t->k) + 1;
+    const struct trk_seq_entry *e = trk_track_at(t, s);
+    while (t == &c->old && e != NULL && e->state != TRK_SEQ_ASKED)
+        e = trk_track_at(t, ++s);
+    return e;
+}
+
 /*
  * Marks as lost what enough higher seqs, or DATA for a later enough request, arrived after. Returns
  * whether any was. O(1) while nothing is missing, else O(window), once per batch.
@@ -270,7 +281,7 @@ static bool find_lost(struct trk_client *c, struct trk_track *t)
     bool any = false;
     if (t->n_asked == 0)
         return false;
-    if (is_late(c, trk_track_at(t, trk_max64(top, t->k) + 1)))
+    if (is_late(c, first_silent(c, t)))
         top = t->high_asked; /* the time rule reaches beyond the highest that came */
     for (uint64_t s = top; s > t->k; s--) {
         struct trk_seq_entry *e = trk_track_at(t, s);
