@@ -53,9 +53,9 @@ void trk_credit_add(struct trk_credit *c, const struct trk_replay *replay, struc
         remove_at(c, at);
     }
     if (c->n == TRK_CREDIT_RANGES_MAX) {
-        remove_at(c, 0);
-        if (at == 0) /* it was to be the lowest itself */
+        if (at == 0) /* it would be the lowest itself */
             return;
+        remove_at(c, 0);
         at--;
     }
     memmove(&c->v[at + 1], &c->v[at], (c->n - at) * sizeof c->v[0]);

@@ -32,7 +32,8 @@ static uint64_t tag_of(struct trk_space space, uint64_t block)
 
 int trk_replay_init(struct trk_replay *t, void *mem, size_t bytes, uint64_t fresh_us)
 {
-    const size_t set_bytes = SET_LINES * sizeof(struct trk_replay_line) + sizeof(uint64_t);
+    const size_t set_bytes =
+        SET_LINES * (sizeof(struct trk_replay_line) + sizeof(uint64_t)) + sizeof(uint64_t);
     if (mem == NULL || bytes < TRK_REPLAY_MIN_BYTES || (uintptr_t)mem % 64 != 0)
         return TRK_E_INVAL;
     size_t sets = 1;
@@ -41,6 +42,7 @@ int trk_replay_init(struct trk_replay *t, void *mem, size_t bytes, uint64_t fres
     memset(mem, 0, bytes);
     *t = (struct trk_replay){.lines = mem, .set_mask = sets - 1, .fresh_us = fresh_us};
     t->floor_us = (uint64_t *)(void *)(t->lines + sets * SET_LINES);
+    t->known_us = t->floor_us + sets;
     return TRK_OK;
 }
 
@@ -71,7 +73,13 @@ static struct trk_replay_line *claim(struct trk_replay *t, uint64_t tag, uint64_
     }
     memset(line, 0, sizeof *line);
     line->tag = tag;
+    t->known_us[line - t->lines] = t->floor_us[s];
     return line;
+}
+
+static uint64_t low_bits(unsigned n)
+{
+    return n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
 }
 
 /* Bits [at, at + n) of a line's map; n at most 64, all within the line. */
@@ -109,10 +117,14 @@ uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uin
         unsigned here = in_line(at, n - done);
         uint64_t tag = tag_of(space, at / TRK_REPLAY_LINE_SEQS);
         const struct trk_replay_line *line = find(t, tag);
-        if (line != NULL)
-            sent |= get_bits(line, (unsigned)(at % TRK_REPLAY_LINE_SEQS), here) << done;
-        else if (issued_us <= t->floor_us[tag & t->set_mask])
-            *stale = true;
+        uint64_t bits =
+            line != NULL ? get_bits(line, (unsigned)(at % TRK_REPLAY_LINE_SEQS), here) : 0;
+        sent |= bits << done;
+        if (t->evictions != 0 && bits != low_bits(here)) { /* "not sent": is that known? */
+            uint64_t unknown_to = line != NULL ? t->known_us[line - t->lines]
+                                               : t->floor_us[tag & t->set_mask];
+            *stale |= issued_us <= unknown_to;
+        }
         done += here;
     }
     return sent;

@@ -8,8 +8,8 @@
  * makes an answer wrong.
  *
  * Evicting a line that is still fresh raises its set's floor time; a continuation issued at or
- * before the floor must be answered STALE when its line is not found (research 5.1). So memory is
- * constant and nothing fresh is forgotten.
+ * before the floor must be answered STALE when its line is not found, or was begun later (research
+ * 5.1). So memory is constant and nothing fresh is forgotten.
  *
  * Threading: one writer. Times are the server's wall clock in us.
  */
@@ -31,6 +31,7 @@ struct trk_replay_line;
 struct trk_replay {
     struct trk_replay_line *lines;
     uint64_t *floor_us; /* per set */
+    uint64_t *known_us; /* per line: its set's floor when it was begun; what was sent up to then may be missing */
     size_t set_mask;
     uint64_t fresh_us;
     uint64_t evictions; /* of fresh lines: a table too small shows here */
