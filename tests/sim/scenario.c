@@ -130,6 +130,23 @@ static void draw_apps(struct rng *r, struct scenario *sc, uint64_t most)
     }
 }
 
+/* One host or one switch: no delay to speak of, no limit, receivers that are late; windows grow large and fast. */
+static void draw_near(struct rng *r, struct scenario *sc)
+{
+    static const uint64_t rates[] = {0, 1000000000, 10000000000};
+    sc->down.rate_bps = sc->up.rate_bps = rates[rng_below(r, 3)];
+    sc->down.delay_ns = sc->up.delay_ns = rng_log(r, 10, 17);
+    sc->down.queue_bytes = sc->up.queue_bytes = (uint32_t)rng_log(r, 14, 21);
+    sc->down.loss_ppm = sc->up.loss_ppm = rng_below(r, 2) != 0 ? 0 : 100;
+    sc->client.down_window_bytes = sc->client.up_window_bytes = sc->server.up_window_bytes = 1u << rng_in(r, 16, 22);
+    sc->server.sock_bytes = (size_t)rng_log(r, 16, 22);
+    sc->poll_ns = rng_log(r, 0, 9) * 1000;
+    sc->app.in_rate = sc->server.app.in_rate = 0;
+    if (sc->server.soft && sc->server.app.kind == APP_BULK)
+        sc->server.app.out_total = sc->app.out_total = rng_log(r, 10, 23);
+    sc->server.file_bytes = rng_log(r, 10, 23);
+}
+
 void scenario_draw(uint64_t seed, struct scenario *sc)
 {
     scenario_plain(seed, 0, sc);
@@ -153,6 +170,8 @@ void scenario_draw(uint64_t seed, struct scenario *sc)
         sc->table_loss_ns = rng_log(&r, 0, 12) * SIM_MS;
     sc->may_fail = worst >= 100000 && (sc->up.dead_to_ns != 0 || sc->down.dead_to_ns != 0); /* in opening */
     sc->soft_loss = false; /* the daemon's table outlives nothing of it: named runs */
+    if (rng_below(&r, 10) == 0)
+        sc->server.table_bytes = TRK_REPLAY_MIN_BYTES; /* lines are evicted while fresh */
     sc->server.packet_max = (uint16_t)(rng_below(&r, 2) != 0 ? TRK_PACKET_V4_BYTES : rng_in(&r, 1200, 1472));
     sc->client.packet_size = (uint16_t)(rng_below(&r, 2) != 0 ? TRK_PACKET_V4_BYTES : rng_in(&r, 1200, 1472));
     sc->client.down_window_bytes = (size_t)rng_log(&r, 13, 22);
@@ -160,6 +179,8 @@ void scenario_draw(uint64_t seed, struct scenario *sc)
     sc->server.up_window_bytes = (size_t)rng_log(&r, 13, 18);
     sc->server.sock_bytes = (size_t)rng_log(&r, 13, 18);
     sc->poll_ns = rng_below(&r, 2) != 0 ? 0 : rng_log(&r, 0, 11) * 1000;
+    if (rng_below(&r, 25) == 0)
+        draw_near(&r, sc);
     sc->server.real_seal = rng_below(&r, 100) == 0;
     scenario_tie(sc);
 }

@@ -314,7 +314,8 @@ static void on_uplink(struct simserver *s, struct trk_event *ev)
     }
     s->need_conts++;
     trk_server_need_cont(&s->srv, ev);
-    emit(s, ev->reply, ev->reply_len);
+    if (ev->reply_len > 0)
+        emit(s, ev->reply, ev->reply_len);
 }
 
 static void on_reset(struct simserver *s, struct trk_event *ev)

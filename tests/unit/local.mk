@@ -143,3 +143,43 @@ TESTS += %D%/test_shim
 %C%_test_shim_SOURCES = %D%/test_shim.c preload/epoll.c preload/real.c preload/store.c preload/tag.c
 %C%_test_shim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_shim_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
+
+# test_replay
+check_PROGRAMS += %D%/test_replay
+TESTS += %D%/test_replay
+%C%_test_replay_SOURCES = %D%/test_replay.c %D%/unit.h
+%C%_test_replay_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_replay_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_replay_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_proof
+check_PROGRAMS += %D%/test_proof
+TESTS += %D%/test_proof
+%C%_test_proof_SOURCES = %D%/test_proof.c %D%/unit.h
+%C%_test_proof_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_proof_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_proof_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_credit
+check_PROGRAMS += %D%/test_credit
+TESTS += %D%/test_credit
+%C%_test_credit_SOURCES = %D%/test_credit.c %D%/unit.h
+%C%_test_credit_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_credit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_credit_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_server
+check_PROGRAMS += %D%/test_server
+TESTS += %D%/test_server
+%C%_test_server_SOURCES = %D%/test_server.c %D%/unit.h
+%C%_test_server_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_server_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_server_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_soft
+check_PROGRAMS += %D%/test_soft
+TESTS += %D%/test_soft
+%C%_test_soft_SOURCES = %D%/test_soft.c %D%/unit.h
+%C%_test_soft_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_soft_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_soft_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
