@@ -3,3 +3,5 @@ dist_man_MANS += %D%/trickles.1
 dist_man_MANS += %D%/trickles.7
 dist_man_MANS += %D%/trickles-protocol.7
 dist_man_MANS += %D%/libtrickles.7
+dist_man_MANS += %D%/trickled.8
+dist_man_MANS += %D%/trickled.conf.5
