@@ -221,20 +221,37 @@ static void send_packets(struct trk_dialled *c)
     } while (used > 0);
 }
 
-/* The engine's connection is over. */
+/* Has the application got all that came? */
+static bool is_delivered(struct trk_dialled *c)
+{
+    struct iovec iov[2];
+    return c->link.gone || c->link.deaf || trk_client_down_peek(c->client, iov) == 0;
+}
+
+/* The engine's connection is over: once all that came is with the application, its end is closed as well. */
 static void settle(struct trk_dialled *c)
 {
     enum trk_client_state state = trk_client_state(c->client);
-    if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_CLOSED) {
+    if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_CLOSED && is_delivered(c)) {
         trk_loop_unwatch(c->d->loop, &c->watch);
         trk_applink_close(&c->link);
         leave(c);
-    } else if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_FAILED) {
-        (void)to_application(c); /* what came before the reset */
+    } else if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_FAILED && is_delivered(c)) {
         leave(c);
     }
     if (c->state == TRK_DIAL_LEAVING && !trk_client_lingers(c->client))
         trk_dial_drop(c);
+}
+
+/* Moves bytes both ways. False: the application is gone, or its peer is. */
+static bool move(struct trk_dialled *c)
+{
+    uint64_t now = now_ns(c);
+    if (c->orphan_ns != 0 && now >= c->orphan_ns + ORPHAN_SECONDS * SECOND_NS)
+        return false;
+    if (c->refused_ns != 0 && now >= c->refused_ns + REFUSED_SECONDS * SECOND_NS)
+        return false;
+    return from_application(c) && to_application(c);
 }
 
 static void run_trickles(struct trk_dialled *c)
@@ -245,11 +262,10 @@ static void run_trickles(struct trk_dialled *c)
     if (c->got_packets)
         trk_client_batch_end(c->client, now);
     c->got_packets = false;
-    bool orphaned = c->orphan_ns != 0 && now >= c->orphan_ns + ORPHAN_SECONDS * SECOND_NS;
-    bool refused = c->refused_ns != 0 && now >= c->refused_ns + REFUSED_SECONDS * SECOND_NS;
-    if (c->state == TRK_DIAL_TRICKLES && trk_client_state(c->client) == TRK_CLIENT_OPEN &&
-        (orphaned || refused || !from_application(c) || !to_application(c)))
+    if (c->state == TRK_DIAL_TRICKLES && trk_client_state(c->client) == TRK_CLIENT_OPEN && !move(c))
         trk_client_abort(c->client, now);
+    else if (c->state == TRK_DIAL_TRICKLES && trk_client_state(c->client) != TRK_CLIENT_OPEN && !to_application(c))
+        c->link.gone = true;
     send_packets(c);
     settle(c);
     if (c->dead)
