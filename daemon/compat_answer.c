@@ -239,7 +239,8 @@ void trk_compat_answer(struct trk_served *c, const struct trk_request *req)
     if (sent != 0)
         return;
     c->reason = req->reason == TRK_REASON_OK && req->asked ? TRK_REASON_NO_DATA : req->reason;
-    if (req->n_refused != 0 || (c->reason != TRK_REASON_OK && c->reason != TRK_REASON_NO_DATA))
+    bool waits_for_cont = !req->asked && req->give_cont; /* no bytes will come that it could ride on */
+    if (req->n_refused != 0 || waits_for_cont || (c->reason != TRK_REASON_OK && c->reason != TRK_REASON_NO_DATA))
         trk_compat_ack(c, req, 0);
 }
 

@@ -167,6 +167,11 @@ void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
     if (has_need(c) && may_ask(c) > 0) {
         delay = trk_min64(delay, (uint64_t)c->rtt.srtt_us * 125);
         delay = trk_max64(delay, TRK_DELAY_MIN_NS);
+    } else if (has_need(c) && !c->pending && c->cur.n_asked + c->old.n_asked == 0) {
+        /* All that was asked for is here, and the range of the continuation is used up: only a
+         * fresh one helps, and nothing else is going to ask for it. */
+        c->refresh_due = true;
+        delay = 0;
     }
     c->ask_due_ns = now_ns + delay;
 }

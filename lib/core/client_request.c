@@ -38,7 +38,8 @@ size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* Once per round trip, and whenever a window's worth was proved since the law was last rebased. */
+/* Once per round trip, and sooner when a window's worth was proved since the law was last rebased,
+ * or when its range ends within the next window. */
 static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
 {
     if (c->pending)
@@ -47,7 +48,9 @@ static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
     uint64_t proved = c->cur.k + 1 - c->law.law_base, w0 = c->law.w0_q >> TRK_Q;
     bool due =
         c->refresh_due || now_ns - c->refresh_ns >= every || (c->law.flags & TRK_LAW_FIRST) != 0;
-    if (!due && proved >= w0)
+    bool short_of_range = trk_law_range_end(&c->law) <=
+                          c->cur.high_asked + trk_law_window(&c->law, c->cur.k) + 1;
+    if (!due && (proved >= w0 || short_of_range))
         due = now_ns - c->refresh_ns >= every / 4;
     if (due) {
         c->refresh_ns = now_ns;
