@@ -32,9 +32,9 @@ options_of_help() {
     sed -n 's/^  *\(-[^-], \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' | sort -u
 }
 
-# Long options that a page describes: ".It Fl c , Fl -count Ar n" and ".It Fl -help".
+# Long options that a page describes: ".It Fl c , Fl -count Ar n", ".It Fl c Ar n , Fl -count Ar n", ".It Fl -help".
 options_of_page() {
-    sed -n 's/^\.It \(Fl [^-] , \)\{0,1\}Fl -\([a-z0-9-]*\).*/\2/p' "$1" | sort -u
+    sed -n 's/^\.It \(Fl [^-] \(Ar [^ ]* \)\{0,1\}, \)\{0,1\}Fl -\([a-z0-9-]*\).*/\3/p' "$1" | sort -u
 }
 
 # Short ones, with the long one that they go with.
@@ -43,7 +43,7 @@ pairs_of_help() {
 }
 
 pairs_of_page() {
-    sed -n 's/^\.It Fl \([^-]\) , Fl -\([a-z0-9-]*\).*/\1 \2/p' "$1" | sort -u
+    sed -n 's/^\.It Fl \([^-]\) \(Ar [^ ]* \)\{0,1\}, Fl -\([a-z0-9-]*\).*/\1 \3/p' "$1" | sort -u
 }
 
 # $1: page; the help text is in $tmp/help.
