@@ -526,7 +526,8 @@ static void read_ack(struct conform *c, struct conn *conn, const uint8_t *p, siz
                   "ACK of %zu bytes grants nothing to request %u of %zu bytes", len, a.reqno,
                   q->len_bytes);
     bool refused = a.reason == TRK_REASON_CANNOT_OPEN || a.reason == TRK_REASON_ADDRESS ||
-                   a.reason == TRK_REASON_NOT_HERE;
+                   a.reason == TRK_REASON_NOT_HERE ||
+                   a.reason == TRK_REASON_NEED_CONT; /* answers an UPLINK; serves nothing */
     if (!q->space && !refused)
         violation(c, c->number, CONFORM_UNKNOWN_CONT, "answers request %u with reason %u", a.reqno,
                   a.reason);
