@@ -77,12 +77,11 @@ ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
             take_fds(c, fd);
         }
     }
-    if ((msg.msg_flags & MSG_CTRUNC) != 0) {
-        if (*fd >= 0) {
-            close(*fd);
-            *fd = -1;
-        }
-        return -EPROTO;
+    int is_cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+    /* A packet without bytes may carry a descriptor; callers take it for the end. */
+    if ((is_cut || n == 0) && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
     }
-    return n;
+    return is_cut ? -EPROTO : n;
 }

@@ -299,6 +299,26 @@ START_TEST(fdpass_moves_one_descriptor)
 }
 END_TEST
 
+START_TEST(fdpass_keeps_no_descriptor_of_an_empty_packet)
+{
+    int pair[2];
+    int next;
+    int got;
+    char byte;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    next = dup(pair[0]);
+    close(next);
+    ck_assert_int_eq((int)trk_fdpass_send(pair[0], "", 0, pair[0], 0), 0);
+    ck_assert_int_eq((int)trk_fdpass_recv(pair[1], &byte, 1, &got, 0), 0);
+    ck_assert_int_eq(got, -1);
+    got = dup(pair[0]);
+    ck_assert_int_eq(got, next); /* the number is free again */
+    close(got);
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ipc");
@@ -314,6 +334,7 @@ int main(void)
     tcase_add_test(tc, control_any_bytes_decode_or_are_refused);
     tcase_add_test(tc, link_result_cell_survives_in_a_unix_socket);
     tcase_add_test(tc, fdpass_moves_one_descriptor);
+    tcase_add_test(tc, fdpass_keeps_no_descriptor_of_an_empty_packet);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
