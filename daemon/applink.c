@@ -216,7 +216,7 @@ static long write_failed(struct trk_applink *l, const struct iovec *iov, int n)
         return 0;
     }
     struct pollfd p = {.fd = l->fd};
-    if (errno != EPIPE || l->gone || poll(&p, 1, 0) != 1 || (p.revents & POLLHUP))
+    if (errno != EPIPE || l->gone || poll(&p, 1, 0) < 0 || (p.revents & POLLHUP))
         return -EPIPE;
     l->deaf = true; /* it did SHUT_RD: its other direction goes on */
     for (int i = 0; i < n; i++)

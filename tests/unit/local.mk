@@ -183,3 +183,19 @@ TESTS += %D%/test_soft
 %C%_test_soft_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_soft_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_soft_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_config
+check_PROGRAMS += %D%/test_config
+TESTS += %D%/test_config
+%C%_test_config_SOURCES = %D%/test_config.c
+%C%_test_config_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_config_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_config_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
+
+# test_applink
+check_PROGRAMS += %D%/test_applink
+TESTS += %D%/test_applink
+%C%_test_applink_SOURCES = %D%/test_applink.c
+%C%_test_applink_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_applink_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_applink_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
