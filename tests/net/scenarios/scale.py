@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+import time
 from typing import Dict, Tuple
 
 from netlab import Lab, check, scenario
@@ -12,6 +13,7 @@ from netlab.web import Nginx
 
 COUNT = 10000
 DESCRIPTORS = 20000
+LINGER_S = 5  # a server answers repeats of the last packets for 3 s; nothing tells when it stops
 NOISE_KIB = 2048  # what an allocator may keep or regain between two equal rounds
 
 
@@ -58,9 +60,11 @@ def ten_thousand_connections(lab: Lab) -> None:
     before, fds = weigh(lab), web.open_descriptors()
     peak = hold(lab, web)
     settle(lab, web, before, fds)
+    time.sleep(LINGER_S)
     first = weigh(lab)
     hold(lab, web)
     settle(lab, web, before, fds)
+    time.sleep(LINGER_S)
     second = weigh(lab)
     for name in before:
         kib = [weights[name][0] for weights in (before, peak, first, second)]
