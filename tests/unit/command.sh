@@ -86,6 +86,23 @@ expect 7 "warning: $tmp/path/seven is statically" "$trickles" run "$tmp/path/scr
 printf '#!/usr/bin/env -S seven\n' >"$tmp/path/script2"
 chmod 755 "$tmp/path/script2"
 expect 7 "warning: $tmp/path/seven is statically" env PATH="$tmp/path:$PATH" "$trickles" run script2
+cc -o "$tmp/path/dynamic" "$tmp/seven.c"
+expect 7 '' "$trickles" run --require "$tmp/path/dynamic"
+[ -s "$tmp/err" ] && fail "run warns about an ordinary program: $(cat "$tmp/err")"
+# A note such as the Go linker leaves.
+cat >"$tmp/go.c" <<'EOF'
+__asm__(".pushsection .note.go.buildid,\"a\",@note\n.long 4, 4, 4\n.ascii \"Go\\0\\0\"\n.long 0\n.popsection");
+int main(void) { return 7; }
+EOF
+cc -o "$tmp/path/gopher" "$tmp/go.c"
+expect 7 "gopher is a Go program" "$trickles" run "$tmp/path/gopher"
+if [ "$(id -u)" -eq 0 ] && ! findmnt -nT "$tmp" -o OPTIONS | grep -q nosuid; then
+    cp "$tmp/path/dynamic" "$tmp/path/other"
+    chown nobody "$tmp/path/other"
+    chmod 4755 "$tmp/path/other"
+    chmod 755 "$tmp" "$tmp/path"
+    expect 7 'other is set-user-ID' "$trickles" run "$tmp/path/other"
+fi
 rm "$tmp/lib/libtrickles.so"
 if [ ! -e "$("$trickles" run sh -c 'echo "$LD_PRELOAD"' 2>/dev/null)" ]; then
     expect 125 'libtrickles.so is neither' "$trickles" run true
