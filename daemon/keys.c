@@ -17,11 +17,11 @@ static int make_secret(struct trk_daemon *d, const char *path, struct trk_error_
 {
     struct trk_keyring_clock clock = trk_keyring_default_clock();
     char *dir = strdup(path);
-    char *slash = dir != NULL ? strrchr(dir, '/') : NULL;
-    if (slash != NULL && slash != dir) {
-        *slash = '\0';
+    for (char *slash = dir != NULL ? strchr(dir + 1, '/') : NULL; slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0'; /* each folder on the way: a new user has no ~/.local/state yet */
         if (mkdir(dir, 0700) != 0 && errno != EEXIST)
             trk_log(&d->log, TRK_LOG_ERROR, "%s: %s", dir, strerror(errno));
+        *slash = '/';
     }
     free(dir);
     if (trk_keyring_generate(path, &clock, (uint64_t)time(NULL), err) != 0)
