@@ -56,7 +56,8 @@ void trk_compat_ack(struct trk_served *c, const struct trk_request *req, uint64_
     uint8_t *buf = trk_port_room(d->server_port, TRK_REPLY_BYTES_MAX);
     if (train_end == 0 && to->reqno == c->train_reqno)
         train_end = c->train_end;
-    fill_extras(c, &x, &up, false);
+    /* Held back: its time says nothing of the path. */
+    fill_extras(c, &x, &up, req == NULL && c->heard_ns != trk_loop_now_ns(d->loop));
     long n = buf != NULL ? trk_server_ack(&d->server, trk_loop_wall_us(d->loop), to, req, train_end, &x, buf,
                                           TRK_REPLY_BYTES_MAX)
                          : -1;

@@ -59,26 +59,12 @@ static void acknowledge(struct trk_ctl_msg *out, int rc, uint32_t value)
     out->u.ack.value = value;
 }
 
-static uint64_t netns_cookie(int fd)
-{
-    uint64_t cookie = 0;
-    socklen_t len = sizeof cookie;
-#ifdef SO_NETNS_COOKIE
-    if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) != 0)
-        cookie = 0;
-#else
-    (void)fd;
-    (void)len;
-#endif
-    return cookie;
-}
-
 static void hello(struct control_client *c, struct trk_ctl_msg *out)
 {
     out->type = TRK_CTL_HELLO_REPLY;
     out->u.hello_reply = (struct trk_ctl_hello_reply){
         .pid = (uint32_t)getpid(),
-        .netns_cookie = netns_cookie(c->watch.fd),
+        .netns_cookie = c->s->d->netns,
         .uid = (uint32_t)geteuid(),
         .udp_port = c->s->d->server_port != NULL ? trk_port_number(c->s->d->server_port) : 0,
     };

@@ -5,6 +5,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/listeners.h"
+#include "daemon/netns.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -396,6 +397,12 @@ static int start(struct trk_dials *s, int fd)
     return 0;
 }
 
+/* Who comes from another network namespace shall not leave by ours. Kernels that cannot say are trusted. */
+static bool is_neighbour(const struct trk_daemon *d, int fd)
+{
+    return d->netns == 0 || trk_netns_is(d->netns, fd);
+}
+
 static void pause_accepting(struct trk_dials *s)
 {
     trk_loop_rewatch(s->d->loop, &s->watch, 0);
@@ -426,7 +433,7 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
             }
             return;
         }
-        if (start(s, fd) != 0)
+        if (!is_neighbour(s->d, fd) || start(s, fd) != 0)
             close(fd);
     }
 }

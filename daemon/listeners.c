@@ -5,6 +5,7 @@
 
 #include "daemon/accept_tcp.h"
 #include "daemon/addrs.h"
+#include "daemon/netns.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -184,30 +185,39 @@ static struct trk_listener *make(struct trk_listeners *ls, const struct trk_name
 
 /* ---- messages ---- */
 
-static bool is_tcp_socket_at(int fd, const union trk_sockaddr *local)
+static bool has_int(int fd, int level, int name, int want)
 {
-    int type = 0, protocol = 0;
+    int value = -1;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, level, name, &value, &len) == 0 && value == want;
+}
+
+/*
+ * A name is a claim on an address, and the TCP socket is what proves it: its kernel has judged the claim. So it must be
+ * of our network, and the name must say of it what it is.
+ */
+static bool proves(const struct trk_daemon *d, int fd, const struct trk_name *name)
+{
+    bool v6 = name->flags & TRK_NAME_F_V6, v6only = name->flags & TRK_NAME_F_V6ONLY;
+    union trk_sockaddr claimed = trk_addrs_from_ipc(&name->local);
     struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
-    socklen_t len = sizeof type;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_STREAM)
+    socklen_t len = sizeof ss;
+    if (!trk_netns_is(d->netns, fd) || !has_int(fd, SOL_SOCKET, SO_TYPE, SOCK_STREAM) ||
+        !has_int(fd, SOL_SOCKET, SO_PROTOCOL, IPPROTO_TCP) ||
+        !has_int(fd, SOL_SOCKET, SO_DOMAIN, v6 ? AF_INET6 : AF_INET) ||
+        (v6 && !has_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only)) ||
+        getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
         return false;
-    len = sizeof protocol;
-    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) != 0 || protocol != IPPROTO_TCP)
-        return false;
-    len = sizeof ss;
-    if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
-        return false;
-    union trk_sockaddr sa = trk_addrs_from_storage(&ss);
-    return sa.sa.sa_family != AF_UNSPEC && trk_sockaddr_port(&sa) == trk_sockaddr_port(local);
+    union trk_sockaddr real = trk_addrs_from_storage(&ss);
+    return real.sa.sa_family != AF_UNSPEC && trk_sockaddr_equal(&real, &claimed);
 }
 
 int trk_listeners_bind(struct trk_listeners *ls, const struct trk_ctl_bind *bind, int tcp_fd, uid_t uid, pid_t pid)
 {
     struct trk_name name = {.kind = TRK_NAME_BOUND, .flags = bind->flags, .id = bind->id, .local = bind->local};
-    union trk_sockaddr local = trk_addrs_from_ipc(&bind->local);
     if (tcp_fd < 0)
         return -EINVAL;
-    int rc = bind->id == 0 || !is_tcp_socket_at(tcp_fd, &local) ? -EINVAL : 0;
+    int rc = bind->id == 0 || !proves(ls->d, tcp_fd, &name) ? -EINVAL : 0;
     struct trk_listener *l = rc == 0 ? make(ls, &name, tcp_fd, uid, pid) : NULL;
     if (rc == 0)
         rc = l != NULL ? enter(ls, l) : -ENOMEM;

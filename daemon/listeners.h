@@ -43,8 +43,8 @@ struct trk_listeners *trk_listeners_new(struct trk_daemon *d) __attribute__((war
 void trk_listeners_free(struct trk_listeners *ls);
 
 /*
- * BIND: takes tcp_fd (closed on error as well). Returns 0 or -errno: -EINVAL (tcp_fd is no TCP socket bound to local),
- * -EEXIST, -ENOMEM, -ENOBUFS (listeners_max).
+ * BIND: takes tcp_fd (closed on error as well). Returns 0 or -errno: -EINVAL (tcp_fd is no TCP socket of our
+ * network, bound to just what bind says), -EEXIST, -ENOMEM, -ENOBUFS (listeners_max).
  */
 int trk_listeners_bind(struct trk_listeners *ls, const struct trk_ctl_bind *bind, int tcp_fd, uid_t uid, pid_t pid)
     __attribute__((warn_unused_result));

@@ -14,6 +14,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/listeners.c %D%/listeners.h \
     %D%/loop.c %D%/loop.h \
     %D%/memo.c %D%/memo.h \
+    %D%/netns.c %D%/netns.h \
     %D%/options.c %D%/options.h \
     %D%/party.c %D%/party.h \
     %D%/places.c %D%/places.h \

@@ -8,6 +8,7 @@
 #include "daemon/dial.h"
 #include "daemon/keys.h"
 #include "daemon/listeners.h"
+#include "daemon/netns.h"
 #include "daemon/options.h"
 #include "daemon/places.h"
 #include "daemon/port.h"
@@ -206,6 +207,7 @@ static int start_services(struct program *p)
     const char *socket = d->conf.socket;
     if (trk_places_open(&p->places, socket, &d->log) != 0)
         return -1;
+    d->netns = trk_netns_cookie(p->places.control_fd);
     d->dials = trk_dials_new(d, p->places.data_fd);
     d->control = trk_control_new(d, p->places.control_fd);
     return d->dials != NULL && d->control != NULL ? 0 : -1;

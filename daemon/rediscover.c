@@ -13,6 +13,8 @@
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,9 +24,18 @@
 #endif
 enum { ATTR_UID = 7 }; /* UNIX_DIAG_UID: newer than some headers */
 
+enum { PRIVILEGED_BELOW = 1024 }; /* where /proc does not say */
+
+struct claim {
+    struct trk_name name;
+    uid_t uid;
+};
+
 struct search {
     struct trk_daemon *d;
-    int found;
+    struct claim *claims; /* listeners_max */
+    unsigned n;
+    unsigned privileged; /* ports below this one are root's */
 };
 
 static int ask(int nl)
@@ -61,32 +72,62 @@ static int listen_tcp(const struct trk_name *name)
     return -err;
 }
 
-/* One of several listeners that share a port (SO_REUSEPORT), of which another was taken up already. */
-static bool is_sibling(const struct trk_daemon *d, const struct trk_name *name)
+/* One of several listeners of a user that share a port (SO_REUSEPORT), of which another was taken up already. */
+static bool is_sibling(const struct trk_daemon *d, const struct claim *c)
 {
-    union trk_sockaddr at = trk_addrs_from_ipc(&name->local);
+    union trk_sockaddr at = trk_addrs_from_ipc(&c->name.local);
     const struct trk_listener *l = trk_listeners_find(d->listeners, &at, 0);
-    return l != NULL && (name->flags & TRK_NAME_F_REUSEPORT) && (l->name.flags & TRK_NAME_F_REUSEPORT) &&
-           trk_sockaddr_equal(&l->local, &at);
+    return l != NULL && l->party.uid == c->uid && (c->name.flags & TRK_NAME_F_REUSEPORT) &&
+           (l->name.flags & TRK_NAME_F_REUSEPORT) && trk_sockaddr_equal(&l->local, &at);
 }
 
-static void consider(struct search *s, const char *text, size_t len, uid_t uid)
+static bool overlap(const struct trk_name *a, const struct trk_name *b)
 {
-    struct trk_name name;
+    union trk_sockaddr x = trk_addrs_from_ipc(&a->local), y = trk_addrs_from_ipc(&b->local);
+    return a->local.port == b->local.port && (trk_ipc_addr_is_any(&a->local) || trk_ipc_addr_is_any(&b->local) ||
+                                              trk_sockaddr_same_host(&x, &y));
+}
+
+/*
+ * Anybody can take any abstract name, and no kernel has judged these: a claim is believed where nobody gains by a lie.
+ * Returns why not, or NULL.
+ */
+static const char *why_not(const struct search *s, const struct claim *c)
+{
+    if (c->uid == 0)
+        return NULL;
+    if (c->name.local.port < s->privileged)
+        return "its port is root's; start it again";
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->claims[i].uid != c->uid && overlap(&s->claims[i].name, &c->name))
+            return "two users claim it; start it again";
+    return NULL;
+}
+
+static bool take_up(struct search *s, const struct claim *c)
+{
     char at[TRK_ADDRS_TEXT_BYTES];
-    if (len < 1 || text[0] != '\0' || trk_name_parse(text + 1, len - 1, &name) != 0 || name.kind != TRK_NAME_BOUND)
-        return;
-    if (geteuid() != 0 && uid != geteuid())
-        return;
-    union trk_sockaddr local = trk_addrs_from_ipc(&name.local);
-    int fd = is_sibling(s->d, &name) ? -1 : listen_tcp(&name);
-    if (fd < -1) {
-        trk_log(&s->d->log, TRK_LOG_INFO, "the listener at %s is left alone: %s", trk_addrs_text(&local, at),
-                strerror(-fd));
-        return;
+    union trk_sockaddr local = trk_addrs_from_ipc(&c->name.local);
+    const char *why = why_not(s, c);
+    int fd = why != NULL || is_sibling(s->d, c) ? -1 : listen_tcp(&c->name);
+    if (fd < -1)
+        why = strerror(-fd);
+    if (why != NULL) {
+        trk_log(&s->d->log, TRK_LOG_WARN, "the listener at %s of user %u is left alone: %s",
+                trk_addrs_text(&local, at), (unsigned)c->uid, why);
+        return false;
     }
-    if (trk_listeners_adopt(s->d->listeners, &name, fd, uid) == 0)
-        s->found++;
+    return trk_listeners_adopt(s->d->listeners, &c->name, fd, c->uid) == 0;
+}
+
+static void note_claim(struct search *s, const char *text, size_t len, uid_t uid)
+{
+    struct claim c = {.uid = uid};
+    if (len < 1 || text[0] != '\0' || trk_name_parse(text + 1, len - 1, &c.name) != 0 || c.name.kind != TRK_NAME_BOUND)
+        return;
+    if (uid == (uid_t)-1 || (geteuid() != 0 && uid != geteuid()) || s->n >= s->d->conf.listeners_max)
+        return;
+    s->claims[s->n++] = c;
 }
 
 static void read_socket(struct search *s, const struct nlmsghdr *h)
@@ -110,7 +151,7 @@ static void read_socket(struct search *s, const struct nlmsghdr *h)
         at += RTA_ALIGN(a->rta_len) < (size_t)(end - at) ? RTA_ALIGN(a->rta_len) : (size_t)(end - at);
     }
     if (name != NULL && m->udiag_type == SOCK_STREAM)
-        consider(s, name, name_len, uid);
+        note_claim(s, name, name_len, uid);
 }
 
 /* One datagram of the dump. 1: the last one; 0: there is more; -errno. */
@@ -135,15 +176,39 @@ static int read_part(struct search *s, int nl)
     return 0;
 }
 
-int trk_rediscover(struct trk_daemon *d)
+static unsigned privileged_below(void)
 {
-    struct search s = {.d = d};
+    unsigned port = PRIVILEGED_BELOW;
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    if (f != NULL && fscanf(f, "%u", &port) != 1)
+        port = PRIVILEGED_BELOW;
+    if (f != NULL)
+        fclose(f);
+    return port;
+}
+
+static int list(struct search *s)
+{
     int nl = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
     if (nl < 0)
         return -errno;
     int rc = ask(nl);
     while (rc == 0)
-        rc = read_part(&s, nl);
+        rc = read_part(s, nl);
     close(nl);
-    return rc < 0 ? rc : s.found;
+    return rc < 0 ? rc : 0;
+}
+
+int trk_rediscover(struct trk_daemon *d)
+{
+    struct search s = {.d = d, .privileged = privileged_below()};
+    int found = 0;
+    s.claims = calloc(d->conf.listeners_max, sizeof *s.claims);
+    if (s.claims == NULL)
+        return -ENOMEM;
+    int rc = list(&s);
+    for (unsigned i = 0; rc == 0 && i < s.n; i++)
+        found += take_up(&s, &s.claims[i]);
+    free(s.claims);
+    return rc < 0 ? rc : found;
 }

@@ -1,4 +1,4 @@
-"""Bad datagrams at the daemon's ports while a transfer runs."""
+"""Bad datagrams at the daemon's ports while a transfer runs; local users who claim what is not theirs."""
 
 import sys
 
@@ -6,8 +6,11 @@ from netlab import Lab, check_equal, scenario
 from netlab.daemon import PORT
 from netlab.data import MIB, make_file, sum_file
 from netlab.errors import check, wait_until
+from netlab.host import LISTEN, Host
 from netlab.paths import PEERS
+from netlab.program import Program
 from netlab.space import ip
+from netlab.talks import listen
 from netlab.web import Nginx, curl
 from netlab.wire import DEVICE
 
@@ -72,4 +75,52 @@ def garbage_at_start(lab: Lab) -> None:
     wanted = web.add("file", MIB, lab.seed)
     curl(lab.client, "-o", str(lab.work / "got"), web.url("file")).succeed(20)
     check_equal(sum_file(lab.work / "got"), wanted, "SHA-256")
+    lab.check_no_tcp()
+
+
+def intruder(host: Host, *words: str) -> Program:
+    """A local user outside the shim."""
+    return host.start(sys.executable, str(PEERS / "intruder.py"), *words, shim=False)
+
+
+@scenario("trk")
+def foreign_claims(lab: Lab) -> None:
+    """a listener is registered only with a TCP socket of its own address and of this network; nobody
+    connects from another network"""
+    lab.join()
+    control = str(lab.server.daemon.socket)
+    for host, has, claims, wanted in (
+        (lab.server, "127.0.0.1:7300", "127.0.0.1:7300", "accepted"),
+        (lab.server, "127.0.0.1:7301", "10.9.0.1:7301", "EINVAL"),
+        (lab.server, "127.0.0.1:7302", "0.0.0.0:7302", "EINVAL"),
+        (lab.server, "127.0.0.1:7303", "127.0.0.1:80", "EINVAL"),
+        (lab.client, "0.0.0.0:80", "0.0.0.0:80", "EINVAL"),
+    ):
+        said = intruder(host, "bind", control, has, claims).succeed(10)
+        check_equal(said, wanted + "\n", f"{host.name}: {has} registered as {claims}")
+    listen(lab.server, 7304, "recv-eof")
+    check_equal(
+        intruder(lab.client, "connect", control, "127.0.0.1:7304").succeed(10),
+        "closed\n",
+        "a connection from another network",
+    )
+
+
+@scenario("trk")
+def fake_names_at_restart(lab: Lab) -> None:
+    """a restarted daemon serves nobody at a port below 1024 but root, and leaves a port alone that
+    two users claim"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    web.add("file", MIB, lab.seed)
+    talker = listen(lab.server, 7310, "recv-eof")
+    places = ("0.0.0.0:82", "127.0.0.1:81", f"0.0.0.0:{web.port}", "0.0.0.0:7311")
+    for place in places:
+        intruder(lab.server, "listen", place, "65534").wait_output("listening")
+    intruder(lab.server, "listen", "10.9.0.1:7311", "65533").wait_output("listening")
+    lab.server.daemon.kill()
+    lab.server.daemon.start()
+    for port, wanted in ((82, 0), (81, 0), (7310, 1), (7311, 0), (web.port, 2)):
+        check_equal(lab.server.sockets(talker.pid, LISTEN, port), wanted, f"listeners at {port}")
+    curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(20)
     lab.check_no_tcp()
