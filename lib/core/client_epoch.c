@@ -49,7 +49,7 @@ static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t
     uint32_t w = trk_law_window(&c->law, f - 1), in_flight = flight(c);
     if (c->pending && f == c->hole)
         w = c->w_cl; /* the same loss again: what was under way then */
-    else if (in_flight < w)
+    else if (in_flight + w / 4 + 2 < w) /* limited by the application or its buffer, not by us */
         w = in_flight > 0 ? in_flight : 1;
     if (trk_law_derive(&c->law, kind, f, attempt, w, &child) != TRK_OK)
         return false;

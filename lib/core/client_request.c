@@ -7,9 +7,9 @@ enum { TRK_REFRESH_MIN_NS = 1000000 };
 
 size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
 {
-    /* The first OPEN tries the large packet size on the path; if it stays unanswered, every path's
-     * size. */
-    size_t size = c->opens_sent == 0 ? c->conf.packet_size : TRK_OPEN_MIN_BYTES;
+    /* The first two OPENs try the large packet size on the path (one may be lost by chance, and the
+     * size is for the connection's life); if both stay unanswered, the size of every path. */
+    size_t size = c->opens_sent < 2 ? c->conf.packet_size : TRK_OPEN_MIN_BYTES;
     struct trk_open o = {
         .c = {.cid = c->conf.cid},
         .nonce = c->conf.nonce,

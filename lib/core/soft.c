@@ -2,10 +2,11 @@
 
 #define NEVER UINT64_MAX
 
-/* Is request number a newer than b? They wrap. */
+/* Is request number a newer than b? They wrap. One that is far ahead is not believed: an altered
+ * number must not make all that follow look old. */
 static bool newer(uint32_t a, uint32_t b)
 {
-    return (int32_t)(a - b) > 0;
+    return a - b - 1 < TRK_SOFT_REQNO_AHEAD;
 }
 
 static uint64_t max_u64(uint64_t a, uint64_t b)

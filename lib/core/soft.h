@@ -17,6 +17,7 @@
 #include "core/server.h"
 
 enum {
+    TRK_SOFT_REQNO_AHEAD = 1 << 16, /* no client is so many packets ahead of what we heard */
     TRK_SOFT_OLD_CREDIT_US = 1000000, /* older credit is worth at most IW */
     TRK_SOFT_FIN_AGAIN_US = 100000,   /* a FIN alone is not repeated sooner */
     TRK_SOFT_ACK_PKTS = 2,            /* answer at once after so many unanswered uplink packets */
