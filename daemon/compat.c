@@ -121,6 +121,7 @@ static void drop(struct trk_served *c)
     give_ring_back(c);
     trk_soft_free(&c->soft, &d->mem);
     trk_loop_defer_free(d->loop, c);
+    trk_daemon_connection_ended(d);
 }
 
 void trk_compat_abort(struct trk_served *c)
@@ -150,6 +151,8 @@ static void linger(struct trk_served *c)
     trk_loop_unwatch(c->d->loop, &c->watch);
     trk_applink_close(&c->link);
     give_ring_back(c);
+    trk_rcvbuf_free(&c->soft.up, &c->d->mem); /* all was taken */
+    trk_daemon_connection_ended(c->d);
     trk_party_remove(c->d, &c->party);
     c->linger_prev = ring->linger_prev;
     c->linger_next = ring;

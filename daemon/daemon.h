@@ -92,6 +92,9 @@ struct trk_daemon {
 /* Unpredictable numbers. */
 uint64_t trk_daemon_random(const struct trk_daemon *d);
 
+/* A connection has ended: after many of them the C library's free memory goes back to the system. */
+void trk_daemon_connection_ended(struct trk_daemon *d);
+
 /* accept or socket failed with EMFILE, ENFILE, ENOMEM or ENOBUFS: counts, and logs at most once in ten seconds. */
 void trk_daemon_out_of_descriptors(struct trk_daemon *d, int err);
 

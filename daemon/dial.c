@@ -36,6 +36,7 @@ struct trk_dials {
     struct trk_memo memo;
     unsigned count;
     unsigned next_port;
+    struct trk_dialled *last; /* whose packet came last: trains are of one connection */
 };
 
 static uint64_t now_ns(const struct trk_dialled *c)
@@ -56,6 +57,8 @@ int trk_dials_enter(struct trk_dialled *c)
 void trk_dials_leave(struct trk_dialled *c)
 {
     trk_map_remove(&c->d->dials->cids, c->cid);
+    if (c->d->dials->last == c)
+        c->d->dials->last = NULL;
 }
 
 uint16_t trk_dials_next_port(struct trk_dials *s)
@@ -86,6 +89,7 @@ void trk_dial_drop(struct trk_dialled *c)
     close_parts(c);
     s->count--;
     trk_loop_defer_free(c->d->loop, c);
+    trk_daemon_connection_ended(c->d);
 }
 
 void trk_dial_fail(struct trk_dialled *c, int err)
@@ -440,13 +444,20 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
 
 /* ---- packets ---- */
 
+static struct trk_dialled *find_cid(struct trk_dials *s, uint64_t cid)
+{
+    if (s->last == NULL || s->last->cid != cid)
+        s->last = trk_map_get(&s->cids, cid);
+    return s->last;
+}
+
 static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct trk_udp_path *path, const uint8_t *pkt,
                       size_t len)
 {
     struct trk_common common;
     (void)port;
     struct trk_dialled *c =
-        trk_wire_common(pkt, len, &common) == TRK_OK ? trk_map_get(&d->dials->cids, common.cid) : NULL;
+        trk_wire_common(pkt, len, &common) == TRK_OK ? find_cid(d->dials, common.cid) : NULL;
     if (c == NULL) {
         d->count.stray++;
         return;

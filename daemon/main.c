@@ -16,6 +16,7 @@
 #include "io/clock.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum {
     RX_SLOTS = 32,       /* trains received with one call: 2 MiB */
     KEYS_TICK_SECONDS = 60,
     TABLE_ALIGN = 64,
+    TRIM_ENDED = 256, /* connections ended before it is worth giving memory back */
+    TRIM_MS = 50,     /* and how long after the first of them */
 };
 
 /* The daemon and what only main knows of it. */
@@ -36,12 +39,14 @@ struct program {
     struct trk_places_open places;
     struct trk_timer second; /* once a second */
     unsigned seconds;
+    struct trk_timer trim;
+    unsigned ended; /* connections, since memory was given back */
     uint64_t busy_ns; /* when there was last something to do: --user */
     int ready_fd;     /* told when all is up: the parent that waits; -1: nobody does */
     struct trk_random_pool *random;
 };
 
-static struct program program;
+static struct program program = {.ready_fd = -1};
 
 uint64_t trk_daemon_random(const struct trk_daemon *d)
 {
@@ -58,6 +63,19 @@ void trk_daemon_out_of_descriptors(struct trk_daemon *d, int err)
     if (trk_log_allow(&d->fd_limit, trk_loop_now_ns(d->loop), &suppressed))
         trk_log(&d->log, TRK_LOG_WARN, "no new connections for the moment: %s (%llu more times)", strerror(err),
                 (unsigned long long)suppressed);
+}
+
+static void trim(struct trk_timer *t)
+{
+    (void)t;
+    program.ended = 0;
+    (void)malloc_trim(0);
+}
+
+void trk_daemon_connection_ended(struct trk_daemon *d)
+{
+    if (++program.ended == TRIM_ENDED)
+        trk_loop_arm(d->loop, &program.trim, trk_loop_now_ns(d->loop) + TRIM_MS * UINT64_C(1000000));
 }
 
 static void *resize(void *ctx, void *p, size_t size)
@@ -136,6 +154,8 @@ static void second(struct trk_timer *t)
     uint64_t now = trk_loop_now_ns(d->loop), asked = trk_control_last_ns(d->control);
     if (d->pcap != NULL)
         trk_pcap_flush(d->pcap);
+    if (p->ended > 0 && p->ended < TRIM_ENDED)
+        trim(&p->trim); /* the last few of many */
     if (++p->seconds % KEYS_TICK_SECONDS == 0)
         trk_keys_tick(d);
     if (!is_idle(d) || asked > p->busy_ns)
@@ -238,6 +258,7 @@ static int run(struct program *p)
         return -1;
     p->busy_ns = trk_loop_now_ns(d->loop);
     p->second.fire = second;
+    p->trim.fire = trim;
     second(&p->second);
     trk_log(&d->log, TRK_LOG_INFO, "serving UDP port %u, control socket %s", trk_port_number(d->server_port),
             d->conf.socket);
@@ -287,7 +308,6 @@ static int init(struct program *p, const struct trk_options *o)
     d->mem = (struct trk_mem){.resize = resize};
     d->is_user = o->user;
     d->fd_limit = (struct trk_log_limit){.window_ns = UINT64_C(10000000000), .burst = 1};
-    p->ready_fd = -1;
     p->random = trk_random_pool_new();
     d->boot_us = trk_clock_wall_us();
     d->seed[0] = trk_daemon_random(d);
