@@ -4,6 +4,7 @@
 #include "daemon/compat.h"
 
 #include "daemon/addrs.h"
+#include "daemon/tombs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,14 +21,6 @@ enum {
     LINGERING_MAX = 16384,   /* the oldest goes first */
     ORPHAN_SECONDS = 60,     /* after its application has closed: Linux's tcp_fin_timeout */
     RING_IDLE_SECONDS = 2,   /* an empty ring is given back */
-    TOMBSTONES_MAX = 1 << 18,
-};
-
-/* Connections that ended while their first continuation was still fresh: a copy of it must not open another. */
-struct tombstone {
-    uint64_t conn;
-    uint64_t until_us;
-    uint64_t issued_us;
 };
 
 struct trk_compat {
@@ -36,47 +29,12 @@ struct trk_compat {
     struct trk_map refs;  /* by uplink reference */
     unsigned count, queued, lingering;
     struct trk_served lingering_ring; /* only its links are used */
-    struct trk_map dead;
-    struct tombstone *tombs; /* ring, oldest first; allocated on first use */
-    unsigned tomb_first, tomb_count;
-    uint64_t floor_us; /* continuations issued up to here are not taken: a tombstone was forgotten early */
+    struct trk_tombs tombs;
 };
 
 static uint64_t now_ns(const struct trk_served *c)
 {
     return trk_loop_now_ns(c->d->loop);
-}
-
-/* ---- tombstones ---- */
-
-static void forget_oldest(struct trk_compat *s)
-{
-    trk_map_remove(&s->dead, s->tombs[s->tomb_first].conn);
-    s->tomb_first = (s->tomb_first + 1) % TOMBSTONES_MAX;
-    s->tomb_count--;
-}
-
-static void bury(struct trk_compat *s, const struct trk_served *c)
-{
-    uint64_t now_us = trk_loop_wall_us(s->d->loop), until_us = c->first_issued_us + s->d->server.freshness_us;
-    while (s->tomb_count > 0 && s->tombs[s->tomb_first].until_us < now_us)
-        forget_oldest(s);
-    if (until_us < now_us)
-        return;
-    if (s->tombs == NULL)
-        s->tombs = calloc(TOMBSTONES_MAX, sizeof *s->tombs);
-    if (s->tomb_count == TOMBSTONES_MAX) {
-        if (s->tombs[s->tomb_first].issued_us > s->floor_us)
-            s->floor_us = s->tombs[s->tomb_first].issued_us;
-        forget_oldest(s);
-    }
-    if (s->tombs == NULL || trk_map_put(&s->dead, c->soft.conn, s, NULL) != 0) {
-        if (c->first_issued_us > s->floor_us)
-            s->floor_us = c->first_issued_us;
-        return;
-    }
-    s->tombs[(s->tomb_first + s->tomb_count++) % TOMBSTONES_MAX] = (struct tombstone){
-        .conn = c->soft.conn, .until_us = now_us + s->d->server.freshness_us, .issued_us = c->first_issued_us};
 }
 
 /* ---- ends ---- */
@@ -113,7 +71,7 @@ static void drop(struct trk_served *c)
     trk_map_remove(&d->compat->conns, c->soft.conn);
     trk_map_remove(&d->compat->refs, c->soft.ref);
     trk_party_remove(d, &c->party);
-    bury(d->compat, c);
+    trk_tombs_add(&d->compat->tombs, c->soft.conn, c->first_issued_us, trk_loop_wall_us(d->loop));
     trk_loop_unwatch(d->loop, &c->watch);
     trk_loop_arm(d->loop, &c->timer, TRK_LOOP_NEVER);
     trk_loop_cancel(d->loop, &c->task);
@@ -366,8 +324,9 @@ static void set_abortive(struct trk_party *p, bool on)
 static bool may_begin(const struct trk_compat *s, const struct trk_request *req)
 {
     uint64_t now_us = trk_loop_wall_us(s->d->loop);
-    return req->first && req->cont_issued_us >= s->d->boot_us && req->cont_issued_us > s->floor_us &&
-           req->cont_issued_us + s->d->server.freshness_us >= now_us && trk_map_get(&s->dead, req->to.conn) == NULL;
+    return req->first && req->cont_issued_us >= s->d->boot_us &&
+           req->cont_issued_us + s->d->server.freshness_us >= now_us &&
+           !trk_tombs_has(&s->tombs, req->to.conn, req->cont_issued_us);
 }
 
 static bool enter(struct trk_compat *s, struct trk_served *c)
@@ -567,7 +526,7 @@ struct trk_compat *trk_compat_new(struct trk_daemon *d)
     s->lingering_ring.linger_next = s->lingering_ring.linger_prev = &s->lingering_ring;
     trk_map_init(&s->conns, d->seed, &d->mem);
     trk_map_init(&s->refs, d->seed, &d->mem);
-    trk_map_init(&s->dead, d->seed, &d->mem);
+    trk_tombs_init(&s->tombs, d->server.freshness_us, d->seed, &d->mem);
     return s;
 }
 
@@ -583,8 +542,7 @@ void trk_compat_free(struct trk_compat *s)
     }
     trk_map_clear(&s->conns);
     trk_map_clear(&s->refs);
-    trk_map_clear(&s->dead);
-    free(s->tombs);
+    trk_tombs_free(&s->tombs);
     free(s);
 }
 

@@ -8,7 +8,6 @@
 #include "daemon/netns.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -305,9 +304,6 @@ static void run_relay(struct trk_dialled *c)
 
 /* ---- set-up ---- */
 
-static void tell(struct trk_party *p, struct trk_party_facts *f);
-static void set_abortive(struct trk_party *p, bool on);
-
 static void run_setup(struct trk_dialled *c)
 {
     int rc = trk_applink_read_setup(&c->link, &c->name);
@@ -320,8 +316,8 @@ static void run_setup(struct trk_dialled *c)
     int bound = trk_listeners_take(c->d->listeners, c->name.id, c->party.uid);
     c->tcp_fd = bound >= 0 ? bound : -1;
     c->party.id = c->name.id;
-    c->party.tell = tell;
-    c->party.set_abortive = set_abortive;
+    c->party.tell = trk_dial_tell;
+    c->party.set_abortive = trk_dial_set_abortive;
     if (bound == -EPERM || trk_party_add(c->d, &c->party) != 0) {
         trk_dial_fail(c, EACCES);
         return;
@@ -497,71 +493,6 @@ static void on_error(struct trk_daemon *d, struct trk_port *port, const struct t
 
 const struct trk_port_ops trk_dial_ports = {.packet = on_packet, .error = on_error};
 
-/* ---- what status shows ---- */
-
-static void tell_tcp(const struct trk_dialled *c, struct trk_ctl_info_reply *info)
-{
-    struct tcp_info t;
-    socklen_t len = sizeof t;
-    memset(&t, 0, sizeof t);
-    if (getsockopt(c->relay.tcp_fd, IPPROTO_TCP, TCP_INFO, &t, &len) != 0)
-        return;
-    info->rtt_us = t.tcpi_rtt;
-    info->rttvar_us = t.tcpi_rttvar;
-    info->rto_us = t.tcpi_rto;
-    info->cwnd_pkts = t.tcpi_snd_cwnd;
-    info->ssthresh_pkts = t.tcpi_snd_ssthresh;
-    info->mss_bytes = t.tcpi_snd_mss;
-    info->in_flight_pkts = t.tcpi_unacked;
-    info->retrans_pkts = t.tcpi_total_retrans;
-    info->lost_pkts = t.tcpi_lost;
-    info->bytes_acked = c->relay.bytes_to_tcp;
-    info->bytes_received = c->relay.bytes_to_app;
-}
-
-static void tell_trickles(const struct trk_dialled *c, struct trk_ctl_info_reply *info)
-{
-    struct trk_client_info i;
-    trk_client_get_info(c->client, &i);
-    info->rtt_us = i.srtt_us;
-    info->rttvar_us = i.rttvar_us;
-    info->min_rtt_us = i.srtt_us;
-    info->rto_us = i.rto_us;
-    info->cwnd_pkts = i.window_pkts;
-    info->ssthresh_pkts = i.ssthresh_pkts;
-    info->mss_bytes = i.packet_size > TRK_DATA_BYTES ? i.packet_size - (unsigned)TRK_DATA_BYTES : 0;
-    info->bytes_acked = i.up_bytes;
-    info->bytes_received = i.down_bytes;
-    info->outq_bytes = c->link.end > i.up_bytes ? c->link.end - i.up_bytes : 0;
-    info->retrans_pkts = (uint32_t)i.up_retransmits;
-    info->lost_pkts = (uint32_t)i.cuts;
-    info->pkts_out = (uint32_t)i.pkts_out;
-    info->pkts_in = (uint32_t)i.pkts_in;
-}
-
-static void tell(struct trk_party *p, struct trk_party_facts *f)
-{
-    const struct trk_dialled *c = TRK_HEAP_OBJECT(p, struct trk_dialled, party);
-    f->role = "connect";
-    f->transport = c->state == TRK_DIAL_RELAY ? "tcp" : c->state == TRK_DIAL_RACING ? "undecided" : "trickles";
-    f->why = c->why;
-    f->info.is_tcp = c->state == TRK_DIAL_RELAY;
-    f->info.state = c->state == TRK_DIAL_RACING                          ? TRK_CTL_CONN_CONNECTING
-                    : c->state == TRK_DIAL_LEAVING || c->link.eof || c->fin_written ? TRK_CTL_CONN_CLOSING
-                                                                         : TRK_CTL_CONN_UP;
-    f->info.local = trk_addrs_to_ipc(&c->source);
-    f->info.remote = trk_addrs_to_ipc(&c->target);
-    if (c->state == TRK_DIAL_RELAY)
-        tell_tcp(c, &f->info);
-    else if (c->client != NULL)
-        tell_trickles(c, &f->info);
-}
-
-static void set_abortive(struct trk_party *p, bool on)
-{
-    TRK_HEAP_OBJECT(p, struct trk_dialled, party)->abortive = on;
-}
-
 /* ---- the service ---- */
 
 struct trk_dials *trk_dials_new(struct trk_daemon *d, int listen_fd)
@@ -589,7 +520,7 @@ void trk_dials_free(struct trk_dials *s)
     struct trk_party *next, *p = s->d->parties;
     for (; p != NULL; p = next) {
         next = p->next;
-        if (p->tell != tell)
+        if (p->tell != trk_dial_tell)
             continue;
         struct trk_dialled *c = TRK_HEAP_OBJECT(p, struct trk_dialled, party);
         if (c->client != NULL && c->state == TRK_DIAL_TRICKLES) {

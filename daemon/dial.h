@@ -77,6 +77,11 @@ void trk_dial_fail(struct trk_dialled *c, int err);
 /* Frees c at the end of the round; the application gets a reset if its end is still open. */
 void trk_dial_drop(struct trk_dialled *c);
 
+/* ---- dial_info.c: a party's answers (party.h) ---- */
+
+void trk_dial_tell(struct trk_party *p, struct trk_party_facts *f);
+void trk_dial_set_abortive(struct trk_party *p, bool on);
+
 /* ---- dial_race.c: finding a way to the peer ---- */
 
 /* Begins: c->name is set. May end in trk_dial_fail(). */

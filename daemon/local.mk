@@ -8,7 +8,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/compat.c %D%/compat_answer.c %D%/compat.h \
     %D%/config.c %D%/config.h \
     %D%/control.c %D%/control.h \
-    %D%/dial.c %D%/dial_race.c %D%/dial.h \
+    %D%/dial.c %D%/dial_info.c %D%/dial_race.c %D%/dial.h \
     %D%/down.c %D%/down.h \
     %D%/keys.c %D%/keys.h \
     %D%/listeners.c %D%/listeners.h \
@@ -21,7 +21,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/port.c %D%/port.h \
     %D%/rediscover.c %D%/rediscover.h \
     %D%/relay.c %D%/relay.h \
-    %D%/status.c %D%/status.h
+    %D%/status.c %D%/status.h \
+    %D%/tombs.c %D%/tombs.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la \

@@ -199,3 +199,11 @@ TESTS += %D%/test_applink
 %C%_test_applink_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_test_applink_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_applink_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
+
+# test_tombs
+check_PROGRAMS += %D%/test_tombs
+TESTS += %D%/test_tombs
+%C%_test_tombs_SOURCES = %D%/test_tombs.c
+%C%_test_tombs_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_tombs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_tombs_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
