@@ -59,6 +59,19 @@ static bool find_library(char *path)
     return false;
 }
 
+/* The daemon that the library may start is the one installed with it, unless the environment names another. */
+static bool set_daemon(const char *lib)
+{
+    char path[PATH_MAX + sizeof "/../sbin/trickled"];
+    char *real = NULL;
+    (void)snprintf(path, sizeof path, "%.*s/../sbin/trickled", (int)(strrchr(lib, '/') - lib), lib);
+    if (access(path, X_OK) != 0 || (real = realpath(path, NULL)) == NULL)
+        return true;
+    bool good = setenv("TRICKLES_DAEMON", real, 0) == 0;
+    free(real);
+    return good;
+}
+
 /* Is lib one of the entries of list (separated by colons or spaces)? */
 static bool listed(const char *list, const char *lib)
 {
@@ -89,7 +102,7 @@ static bool set_preload(void)
     } else {
         list = strdup(lib);
     }
-    bool good = list != NULL && setenv("LD_PRELOAD", list, 1) == 0;
+    bool good = list != NULL && setenv("LD_PRELOAD", list, 1) == 0 && set_daemon(lib);
     free(list);
     if (!good)
         trk_cmd_complain("LD_PRELOAD: %s", strerror(ENOMEM));

@@ -71,6 +71,12 @@ expect 0 '' "$trickles" run "$trickles" run sh -c 'echo "$LD_PRELOAD"'
 [ "$(cat "$tmp/out")" = "$lib" ] || fail "run within run: '$(cat "$tmp/out")'"
 expect 0 '' "$trickles" run --socket /x/y sh -c 'echo "$TRICKLES_SOCKET"'
 [ "$(cat "$tmp/out")" = /x/y ] || fail "run --socket: '$(cat "$tmp/out")'"
+mkdir -p "$tmp/sbin"
+cp "$tmp/bin/trickles" "$tmp/sbin/trickled"
+expect 0 '' "$trickles" run sh -c 'echo "$TRICKLES_DAEMON"'
+[ "$(cat "$tmp/out")" = "$(realpath "$tmp/sbin/trickled")" ] || fail "run: TRICKLES_DAEMON is '$(cat "$tmp/out")'"
+expect 0 '' env TRICKLES_DAEMON=/other "$trickles" run sh -c 'echo "$TRICKLES_DAEMON"'
+[ "$(cat "$tmp/out")" = /other ] || fail "run: a TRICKLES_DAEMON that was there became '$(cat "$tmp/out")'"
 expect 0 'loaded with TRICKLES_DEBUG' "$trickles" run --debug sh -c true
 
 # Programs that cannot take part.
