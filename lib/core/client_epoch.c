@@ -88,14 +88,40 @@ static void cut(struct trk_client *c)
     begin(c);
 }
 
+/* Nothing of the present epoch is verified. */
+static void forget_claims(struct trk_client *c)
+{
+    c->good_k = c->good_fold = 0; /* base is at least 1 */
+    for (unsigned i = 0; i < TRK_TOLD_MAX; i++)
+        c->told[i].k = 0;
+}
+
+void trk_epoch_told(struct trk_client *c)
+{
+    c->told[c->told_at].k = c->cur.k;
+    c->told[c->told_at].fold = c->cur.fold;
+    c->told_at = (c->told_at + 1) % TRK_TOLD_MAX;
+}
+
+/* A refresh came: the server has seen that this claim is true. */
+static void verified(struct trk_client *c, uint64_t k)
+{
+    for (unsigned i = 0; i < TRK_TOLD_MAX; i++)
+        if (c->told[i].k == k && k > c->good_k) {
+            c->good_k = k;
+            c->good_fold = c->told[i].fold;
+        }
+}
+
 void trk_epoch_timeout(struct trk_client *c, uint64_t now_ns, bool empty_claim)
 {
     uint64_t f = c->pending ? c->hole : c->cur.k + 1;
     uint64_t fold = c->pending ? c->parent_fold : c->cur.fold;
     uint8_t attempt = 0;
-    if (empty_claim) {
-        f = c->law.base;
-        fold = 0;
+    if (empty_claim) { /* once; if that was refused as well, nothing at all is claimed */
+        f = c->good_k >= c->law.base ? c->good_k + 1 : c->law.base;
+        fold = c->good_k >= c->law.base ? c->good_fold : 0;
+        forget_claims(c);
     }
     if (c->pending && c->kind == TRK_KIND_TIMEOUT && c->hole == f)
         attempt = c->attempt < 15 ? (uint8_t)(c->attempt + 1) : 15;
@@ -123,6 +149,7 @@ static void new_space(struct trk_client *c, const struct trk_law *law)
     c->pending = false;
     c->space_reqno = c->reqno;
     c->have_echo = false;
+    forget_claims(c);
     begin(c);
 }
 
@@ -140,11 +167,13 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
     } else if (ahead == 1 && c->pending && law.base == c->epoch.base) {
         c->law = c->epoch = law;
         c->pending = false;
+        forget_claims(c);
     } else if (ahead == 0 && !c->pending && law.base == c->law.base &&
                law.law_base > c->law.law_base &&
                trk_law_range_end(&law) > trk_max64(c->cur.k, c->cur.high_asked)) {
         /* one too short for what was asked meanwhile would make every later claim malformed */
         c->law = c->epoch = law;
+        verified(c, law.law_base - 1);
     } else {
         return;
     }

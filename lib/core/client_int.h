@@ -32,6 +32,7 @@ enum {
     TRK_SILENCE_LIMIT_MS = 120000, /* nothing heard while something is asked for: ETIMEDOUT */
     TRK_CLOSE_TRIES = 6,           /* of the last proof; then the server has surely gone */
     TRK_RESET_REPEATS = 3,
+    TRK_TOLD_MAX = 4, /* refreshes on their way at once: one per round trip, usually */
     TRK_WANT_RANGES_MAX = 4096,
     TRK_SEGS_MAX = 1 << 16, /* uplink packets in flight */
 };
@@ -88,6 +89,13 @@ struct trk_client {
     uint32_t w_cl; /* frozen while pending */
     uint32_t fs;   /* packets that were under way at the last cut */
     uint64_t parent_fold;
+    /* What the server has verified of the present epoch: base..good_k. After a bad nonce claims go
+     * back to it. */
+    uint64_t good_k, good_fold;
+    struct {
+        uint64_t k, fold;
+    } told[TRK_TOLD_MAX]; /* claims of the last requests for a refresh */
+    unsigned told_at;
     struct trk_track cur, old; /* old: the epoch before, while its packets are still under way */
     uint32_t unsent_reqno;     /* last answer that said what is unsent */
     uint64_t unsent_end;
@@ -170,6 +178,8 @@ bool trk_client_down_done(const struct trk_client *c);
 /* Takes a continuation that came with an answer; stale: with reason STALE. */
 void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *cont, size_t len,
                          bool stale);
+/* A request for a refresh goes out with the present claim. */
+void trk_epoch_told(struct trk_client *c);
 /* A DATA packet of this space: proofs and trackers. Returns TRK_OK if its seq was news. */
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
 /* Every asked seq above train_end, last asked in reqno or before, was not sent yet. */
@@ -178,7 +188,7 @@ void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end);
 void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a);
 /* Finds losses after a batch, cuts where due. */
 void trk_epoch_detect(struct trk_client *c, uint64_t now_ns);
-/* The retransmission timer fired (empty_claim: after PROOF_BAD, from the base). */
+/* The retransmission timer fired (empty_claim: after PROOF_BAD, from what was verified). */
 void trk_epoch_timeout(struct trk_client *c, uint64_t now_ns, bool empty_claim);
 /* The highest seq that may be asked for now. */
 uint64_t trk_epoch_limit(const struct trk_client *c);

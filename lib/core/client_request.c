@@ -71,8 +71,10 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     q->w_cl_pkts = c->pending ? c->w_cl : trk_law_window(&c->law, c->cur.k);
     uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
     q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
-    if (wants_refresh(c, now_ns))
+    if (wants_refresh(c, now_ns)) {
         q->c.flags |= TRK_REQ_REFRESH;
+        trk_epoch_told(c);
+    }
 }
 
 size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)

@@ -48,6 +48,8 @@ static bool grow(struct trk_uplink *u, const struct trk_mem *mem)
 /* New bytes, or a FIN, that were never sent and that the server has room for. */
 static bool has_new(const struct trk_uplink *u)
 {
+    if (u->n + 1 >= TRK_SEGS_MAX) /* tiny ones that the peer holds: wait; one place is for a split */
+        return false;
     if (u->next < u->buf.end)
         return u->next < u->limit;
     return u->fin_given && !u->fin_sent;
