@@ -142,6 +142,13 @@ static void heard(struct trk_client *c, uint64_t now_ns, uint32_t reqno, const s
         enter(c, TRK_CLIENT_CLOSED);
 }
 
+/* When the request with this timestamp left; 0 if the answer was put off or the echo makes no sense. */
+static uint64_t asked_ns(uint64_t now_ns, uint32_t ts, bool late)
+{
+    uint64_t ago_ns = (uint64_t)(trk_us32(now_ns) - ts) * 1000;
+    return late || ago_ns >= now_ns || ago_ns > (uint64_t)TRK_RTO_MAX_US * 1000 ? 0 : now_ns - ago_ns;
+}
+
 static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
 {
     struct trk_data_pkt d;
@@ -165,7 +172,7 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
     trk_epoch_unsent(c, d.reqno, d.train_end);
     if (d.cont != NULL)
         trk_epoch_take_cont(c, now_ns, d.cont, d.cont_len, false);
-    trk_up_ack(c, now_ns, &d.up);
+    trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), &d.up);
     heard(c, now_ns, d.reqno, &d.c);
     if (c->discard)
         trk_client_down_discard(c, now_ns);
@@ -230,7 +237,7 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     }
     if (a.cont != NULL)
         trk_epoch_take_cont(c, now_ns, a.cont, a.cont_len, a.reason == TRK_REASON_STALE);
-    trk_up_ack(c, now_ns, &a.up);
+    trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), &a.up);
     heard(c, now_ns, a.reqno, &a.c);
     return TRK_OK;
 }

@@ -223,7 +223,10 @@ size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, s
 /* client_up.c */
 void trk_up_init(struct trk_uplink *u, size_t window_bytes);
 void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem);
-void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state *up);
+/* What an answer says of the uplink; request_ns: when the request left that it answers, 0 if that is
+ * not known. */
+void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
+                const struct trk_up_state *up);
 /* May (and can) a packet with uplink bytes or FIN go now? */
 bool trk_up_ready(const struct trk_client *c);
 /* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no

@@ -225,7 +225,8 @@ static void trim(struct trk_seg *s, uint64_t ack)
     }
 }
 
-void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state *up)
+void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
+                const struct trk_up_state *up)
 {
     struct trk_uplink *u = &c->up;
     if (up->ack > u->next + (u->fin_sent ? 1 : 0))
@@ -260,13 +261,17 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, const struct trk_up_state
         u->head = (u->head + 1) & (u->cap - 1);
         u->n--;
     }
-    if (acked == 0)
-        return;
-    u->progress_ns = now_ns;
-    u->backoff = 0;
-    u->probed = false;
-    grow_window(u, acked, full);
-    find_lost(c, newest_ns);
+    if (acked > 0) {
+        u->progress_ns = now_ns;
+        u->backoff = 0;
+        u->probed = false;
+        grow_window(u, acked, full);
+    }
+    /* The server did not have it when a request came that left well after it: lost, though nothing
+     * of the uplink was acknowledged. */
+    newest_ns = trk_max64(newest_ns, request_ns);
+    if (u->in_flight > 0 && newest_ns > 0)
+        find_lost(c, newest_ns);
 }
 
 uint64_t trk_up_deadline(const struct trk_client *c)

@@ -112,6 +112,8 @@ static bool absorb(struct trk_soft *s, const struct trk_replay *replay,
         return false;
     if (!space || (req->kind == TRK_KIND_TIMEOUT && !same))
         s->credit.n = 0;
+    if (req->kind == TRK_KIND_HOLE) /* all below is received, or closed for good */
+        trk_credit_use(&s->credit, req->law.base - 1);
     for (unsigned i = 0; i < req->n_grants;) {
         unsigned run = 1;
         while (i + run < req->n_grants && req->grant[i + run].seq == req->grant[i].seq + run)

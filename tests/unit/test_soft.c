@@ -166,6 +166,22 @@ START_TEST(plan_timeout_ends_older_credit)
 }
 END_TEST
 
+START_TEST(plan_hole_closes_the_gap_for_credit_too)
+{
+    begin();
+    ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
+    ck_assert_uint_eq(plan(true, 0, false, NOW_US), 0);
+    make(2, 30, 2, 0);
+    req.kind = TRK_KIND_HOLE;
+    req.law.epoch = 1;
+    req.law.base = 30; /* not marked in the table: it may have forgotten */
+    ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
+    ck_assert_uint_eq(plan(true, 9000, false, NOW_US), 2);
+    ck_assert(piece[0].seq == 30 && piece[1].seq == 31);
+    end();
+}
+END_TEST
+
 START_TEST(uplink_acknowledged_when_taken)
 {
     struct trk_up_state up;
@@ -288,6 +304,7 @@ int main(void)
                                   plan_stale_ends_the_credit,
                                   plan_bad_proof_gives_nothing,
                                   plan_timeout_ends_older_credit,
+                                  plan_hole_closes_the_gap_for_credit_too,
                                   uplink_acknowledged_when_taken,
                                   uplink_from_elsewhere_dropped,
                                   fin_both_ways_then_done,
