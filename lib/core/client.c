@@ -104,8 +104,9 @@ static void sample(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uint32
 static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a, size_t len)
 {
     struct trk_law law;
-    if (trk_cont_read_law(a->cont, a->cont_len, &law) != TRK_OK || law.packet_size > len)
-        return; /* the answer did not show that packets of this size arrive */
+    if (trk_cont_read_law(a->cont, a->cont_len, &law) != TRK_OK || law.packet_size > len ||
+        law.packet_size > c->conf.packet_size)
+        return; /* it did not show that packets of this size arrive, or is more than was offered */
     c->law = c->epoch = law;
     memcpy(c->cont, a->cont, TRK_CONT_BYTES);
     c->cont_ns = now_ns;
@@ -137,6 +138,7 @@ static void heard(struct trk_client *c, uint64_t now_ns, uint32_t reqno, const s
 {
     c->heard_ns = c->quiet_ns = now_ns;
     c->answered = true;
+    c->cannot_open = 0;
     c->steer = h->steer;
     if (c->final_sent && !trk_newer32(c->final_reqno, reqno) && c->state == TRK_CLIENT_OPEN)
         enter(c, TRK_CLIENT_CLOSED);
@@ -228,7 +230,6 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     default:
         break;
     }
-    c->cannot_open = 0;
     if ((a.c.flags & TRK_ACK_LATE) == 0)
         sample(c, now_ns, a.reqno, a.ts);
     if (a.reason != TRK_REASON_STALE) {
@@ -449,6 +450,8 @@ void trk_client_up_commit(struct trk_client *c, uint64_t now_ns, size_t n)
     (void)now_ns;
     TRK_ASSERT(n <= c->up.buf.cap - (c->up.buf.end - c->up.buf.una));
     c->up.buf.end += n;
+    /* an answer to these bytes that is sent on credit and lost shows by the keep-alive only */
+    c->keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS;
 }
 
 void trk_client_up_fin(struct trk_client *c, uint64_t now_ns)

@@ -157,8 +157,8 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
                          bool stale)
 {
     struct trk_law law;
-    if (trk_cont_read_law(cont, len, &law) != TRK_OK)
-        return;
+    if (trk_cont_read_law(cont, len, &law) != TRK_OK || law.packet_size != c->law.packet_size)
+        return; /* the size is for ever (SIZE is not spoken): buffers are made for it */
     int16_t ahead = (int16_t)(uint16_t)(law.epoch - c->law.epoch);
     if (stale) {
         if (ahead != 1)

@@ -207,3 +207,10 @@ TESTS += %D%/test_tombs
 %C%_test_tombs_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_test_tombs_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_tombs_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
+# test_client
+check_PROGRAMS += %D%/test_client
+TESTS += %D%/test_client
+%C%_test_client_SOURCES = %D%/test_client.c %D%/unit.h
+%C%_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_client_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)

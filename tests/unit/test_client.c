@@ -1,0 +1,300 @@
+/* The client against servers that are wrong, hostile or merely slow: a server by hand, packet by packet. */
+#include "core/client.h"
+#include "core/cont.h"
+
+#include "fakeseal.h"
+#include "unit.h"
+
+enum { OFFERED_BYTES = 1472, BIG_BYTES = 9000, WINDOW_BYTES = 1 << 20 };
+
+#define MS UINT64_C(1000000)
+#define CID UINT64_C(0x0102030405060708)
+
+struct bench {
+    struct testmem mem;
+    struct fakeseal fake;
+    struct trk_seal_ops seal;
+    struct trk_client *c;
+    struct trk_law law; /* as last given */
+    uint64_t now_ns;
+    uint8_t out[BIG_BYTES]; /* the client's newest packet: more room than the engine asks for */
+    size_t out_len;
+    uint32_t reqno, ts; /* of its newest REQUEST */
+    uint64_t data_off;
+};
+
+static void bench_init(struct bench *b)
+{
+    *b = (struct bench){.now_ns = 1000 * MS};
+    testmem_init(&b->mem);
+    fakeseal_init(&b->fake, 7, &b->seal);
+    struct trk_client_conf conf = {
+        .mem = &b->mem.mem,
+        .cid = CID,
+        .nonce = 99,
+        .service_port = 80,
+        .client_port = 40000,
+        .packet_size = OFFERED_BYTES,
+        .down_window_bytes = WINDOW_BYTES,
+        .up_window_bytes = WINDOW_BYTES,
+    };
+    b->c = trk_client_new(&conf, b->now_ns);
+    ck_assert_ptr_nonnull(b->c);
+}
+
+static void bench_free(struct bench *b)
+{
+    trk_client_free(b->c);
+    ck_assert_int_eq(b->mem.blocks, 0);
+}
+
+/* All that the client sends now; returns how many packets. */
+static unsigned drain(struct bench *b)
+{
+    unsigned n = 0;
+    size_t len;
+    while ((len = trk_client_write(b->c, b->now_ns, b->out, sizeof b->out)) > 0) {
+        struct trk_request_pkt q;
+        ck_assert_uint_lt(n, 5000);
+        b->out_len = len;
+        n++;
+        if (trk_wire_read_request(b->out, len, &q) == TRK_OK) {
+            b->reqno = q.reqno;
+            b->ts = q.ts;
+        }
+    }
+    return n;
+}
+
+static void pass(struct bench *b, uint64_t ms)
+{
+    b->now_ns += ms * MS;
+    trk_client_expire(b->c, b->now_ns);
+}
+
+static void seal(struct bench *b, uint8_t *cont)
+{
+    struct trk_secret s = {.conn = 1};
+    ck_assert_int_eq(trk_cont_seal(&b->seal, &b->law, &s, cont), TRK_OK);
+}
+
+static int give(struct bench *b, const uint8_t *pkt, size_t len)
+{
+    int rc = trk_client_read(b->c, b->now_ns, pkt, len);
+    trk_client_batch_end(b->c, b->now_ns);
+    return rc;
+}
+
+/* The OPEN's answer, padded to size, with a continuation that names packet_size. */
+static void answer_open(struct bench *b, uint16_t packet_size, size_t size)
+{
+    uint8_t cont[TRK_CONT_BYTES], pkt[BIG_BYTES];
+    ck_assert_uint_eq(drain(b), 1);
+    trk_law_first(&b->law, packet_size, 7, 1);
+    seal(b, cont);
+    struct trk_ack_pkt a = {.c = {.flags = TRK_ACK_OPENED | TRK_ACK_CONT, .cid = CID},
+                            .ts = (uint32_t)(b->now_ns / 1000),
+                            .nonce = 99,
+                            .versions = 2,
+                            .cont = cont,
+                            .cont_len = sizeof cont,
+                            .up = {.credit_bytes = 65536}};
+    b->now_ns += 10 * MS;
+    long n = trk_wire_write_ack(pkt, sizeof pkt, &a, size);
+    ck_assert_int_gt(n, 0);
+    (void)give(b, pkt, (size_t)n);
+}
+
+static void opened(struct bench *b)
+{
+    bench_init(b);
+    answer_open(b, OFFERED_BYTES, OFFERED_BYTES);
+    ck_assert_int_eq(trk_client_state(b->c), TRK_CLIENT_OPEN);
+    ck_assert_uint_ge(drain(b), 1);
+}
+
+/* DATA seq with 100 bytes at off, with or without a continuation. */
+static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont)
+{
+    uint8_t pkt[OFFERED_BYTES], cont[TRK_CONT_BYTES];
+    struct trk_data_pkt d = {.c = {.cid = CID},
+                             .reqno = b->reqno,
+                             .ts = b->ts,
+                             .seq = seq,
+                             .train_end = seq,
+                             .nonce = seq * 77,
+                             .off = off,
+                             .up = {.credit_bytes = 65536}};
+    if (with_cont) {
+        seal(b, cont);
+        d.c.flags = TRK_DATA_CONT;
+        d.cont = cont;
+        d.cont_len = sizeof cont;
+    }
+    long n = trk_wire_write_data_head(pkt, sizeof pkt, &d);
+    ck_assert_int_gt(n, 0);
+    memset(pkt + n, 'x', 100);
+    return give(b, pkt, (size_t)n + 100);
+}
+
+static int give_ack(struct bench *b, enum trk_reason reason, const struct trk_up_state *up)
+{
+    uint8_t pkt[OFFERED_BYTES];
+    struct trk_ack_pkt a = {
+        .c = {.cid = CID}, .reqno = b->reqno, .ts = b->ts, .reason = (uint8_t)reason};
+    if (up != NULL)
+        a.up = *up;
+    if (a.up.n_sacks > 0)
+        a.c.flags = TRK_ACK_SACK;
+    long n = trk_wire_write_ack(pkt, sizeof pkt, &a, 0);
+    ck_assert_int_gt(n, 0);
+    return give(b, pkt, (size_t)n);
+}
+
+/* Otherwise the client would build REQUESTs larger than what it has room for. */
+START_TEST(open_packet_size_above_the_offer_ignored)
+{
+    struct bench b;
+    bench_init(&b);
+    answer_open(&b, BIG_BYTES, BIG_BYTES);
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPENING);
+    bench_free(&b);
+}
+END_TEST
+
+START_TEST(continuation_of_another_packet_size_not_taken)
+{
+    struct bench b;
+    struct trk_client_info info;
+    opened(&b);
+    b.law.generation++;
+    b.law.law_base = 2;
+    b.law.packet_size = BIG_BYTES;
+    ck_assert_int_eq(give_data(&b, 1, 0, true), TRK_OK);
+    trk_client_get_info(b.c, &info);
+    ck_assert_uint_eq(info.packet_size, OFFERED_BYTES);
+    struct iovec iov[2];
+    int n = trk_client_up_space(b.c, iov);
+    ck_assert_int_ge(n, 1);
+    memset(iov[0].iov_base, 'u', iov[0].iov_len);
+    trk_client_up_commit(b.c, b.now_ns, iov[0].iov_len);
+    (void)drain(&b);
+    ck_assert_uint_le(b.out_len, OFFERED_BYTES);
+    bench_free(&b);
+}
+END_TEST
+
+/* Soft: only answers that follow each other without a good one in between count. */
+START_TEST(cannot_open_counts_anew_after_data)
+{
+    struct bench b;
+    opened(&b);
+    for (unsigned i = 0; i < 10; i++) {
+        pass(&b, 1500);
+        (void)drain(&b);
+        ck_assert_int_eq(give_ack(&b, TRK_REASON_CANNOT_OPEN, NULL), TRK_OK);
+        ck_assert_int_eq(give_data(&b, i + 1, i * 100, false), TRK_OK);
+        ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+        pass(&b, 1500);
+        (void)drain(&b);
+        ck_assert_int_eq(give_ack(&b, TRK_REASON_CANNOT_OPEN, NULL), TRK_OK);
+    }
+    ck_assert_int_eq(trk_client_error(b.c), TRK_E_RESET);
+    bench_free(&b);
+}
+END_TEST
+
+static void commit_byte(struct bench *b)
+{
+    struct iovec iov[2];
+    ck_assert_int_ge(trk_client_up_space(b->c, iov), 1);
+    *(uint8_t *)iov[0].iov_base = 'u';
+    trk_client_up_commit(b->c, b->now_ns, 1);
+}
+
+/* An answer that is pushed on credit and lost shows by the keep-alive only: it must be early after activity. */
+START_TEST(keepalive_is_early_again_after_uplink_bytes)
+{
+    struct bench b;
+    opened(&b);
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_NO_DATA, NULL), TRK_OK);
+    for (unsigned i = 0; i < 6; i++) { /* idle: the interval has grown to its most */
+        pass(&b, 20001);
+        (void)drain(&b);
+        ck_assert_int_eq(give_ack(&b, TRK_REASON_NO_DATA, NULL), TRK_OK);
+    }
+    commit_byte(&b);
+    (void)drain(&b);
+    struct trk_up_state up = {.ack = 1, .credit_bytes = 65536};
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_NO_DATA, &up), TRK_OK);
+    (void)drain(&b);
+    ck_assert_uint_le(trk_client_deadline(b.c), b.now_ns + 1000 * MS);
+    bench_free(&b);
+}
+END_TEST
+
+/*
+ * The application writes byte by byte, the other does not read: more segments than there is room for wait, held by
+ * the server and not acknowledged. That is flow control, and no end of the connection.
+ */
+START_TEST(tiny_segments_wait_when_their_ring_is_full)
+{
+    struct bench b;
+    opened(&b);
+    const uint32_t n_writes = 70000;
+    for (uint32_t i = 0; i < n_writes; i++) {
+        commit_byte(&b);
+        b.now_ns += MS / 100;
+        (void)drain(&b);
+        ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+        struct trk_up_state up = {.credit_bytes = WINDOW_BYTES, .n_sacks = 1};
+        up.sack[0].end = i + 1; /* what was not sent yet is in it too: no harm */
+        if (i % 8 == 0)
+            ck_assert_int_eq(give_ack(&b, TRK_REASON_NO_DATA, &up), TRK_OK);
+    }
+    struct trk_client_info info;
+    trk_client_get_info(b.c, &info);
+    ck_assert_int_eq(info.state, TRK_CLIENT_OPEN);
+    struct trk_up_state up = {.ack = 1000, .credit_bytes = WINDOW_BYTES};
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_NO_DATA, &up), TRK_OK);
+    commit_byte(&b);
+    ck_assert_uint_ge(drain(&b), 1); /* and goes on */
+    bench_free(&b);
+}
+END_TEST
+
+/* Bytes far beyond what was asked for are nothing: neither kept nor a reason not to ask for those before. */
+START_TEST(data_beyond_the_window_stops_nothing)
+{
+    struct bench b;
+    opened(&b);
+    ck_assert_int_eq(give_data(&b, 1, UINT64_MAX - 1000, false), TRK_OK);
+    bool asks_first = false;
+    for (unsigned i = 0; i < 20 && !asks_first; i++) {
+        struct trk_request_pkt q;
+        pass(&b, 300);
+        if (drain(&b) == 0 || trk_wire_read_request(b.out, b.out_len, &q) != TRK_OK)
+            continue;
+        for (unsigned a = 0; a < q.n_asks; a++)
+            asks_first |= q.ask[a].off == 0;
+    }
+    ck_assert(asks_first);
+    bench_free(&b);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        open_packet_size_above_the_offer_ignored,
+        continuation_of_another_packet_size_not_taken,
+        cannot_open_counts_anew_after_data,
+        keepalive_is_early_again_after_uplink_bytes,
+        tiny_segments_wait_when_their_ring_is_full,
+        data_beyond_the_window_stops_nothing,
+    };
+    return unit_run("client", tests, COUNT(tests));
+}
