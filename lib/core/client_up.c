@@ -45,10 +45,14 @@ static bool grow(struct trk_uplink *u, const struct trk_mem *mem)
     return true;
 }
 
-/* New bytes, or a FIN, that were never sent and that the server has room for. */
+/*
+ * New bytes, or a FIN, that were never sent and that the server has room for. At the bound of segments they
+ * wait: an application that does not read leaves any number of small ones unacknowledged. The rest of the
+ * ring is for lost ones that are cut in two.
+ */
 static bool has_new(const struct trk_uplink *u)
 {
-    if (u->n + 1 >= TRK_SEGS_MAX) /* tiny ones that the peer holds: wait; one place is for a split */
+    if (u->n >= TRK_SEGS_MAX / 2)
         return false;
     if (u->next < u->buf.end)
         return u->next < u->limit;
@@ -66,7 +70,8 @@ bool trk_up_ready(const struct trk_client *c)
 bool trk_up_blocked(const struct trk_client *c)
 {
     const struct trk_uplink *u = &c->up;
-    return u->next < u->buf.end && u->next >= u->limit && u->n == 0;
+    return u->next < u->buf.end &&
+           ((u->next >= u->limit && u->n == 0) || u->n >= TRK_SEGS_MAX / 2);
 }
 
 static void mark_sent(struct trk_client *c, uint64_t now_ns, struct trk_seg *s, uint32_t tx)
