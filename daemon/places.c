@@ -129,6 +129,5 @@ void trk_places_close(struct trk_places_open *o)
 {
     (void)unlink(o->control.sun_path);
     (void)unlink(o->data.sun_path);
-    (void)unlink(o->lock);
     close(o->lock_fd);
 }

@@ -36,7 +36,8 @@ struct trk_places_open {
 int trk_places_open(struct trk_places_open *o, const char *control_path, const struct trk_log *log)
     __attribute__((warn_unused_result));
 
-/* Removes the sockets. The listening descriptors are their services' (close them first). */
+/* Removes the sockets; the lock file stays (who waits for it has it open). Close the services first: the listening
+ * descriptors are theirs. */
 void trk_places_close(struct trk_places_open *o);
 
 #endif
