@@ -24,42 +24,52 @@ static void pause_for(struct trk_listener *l, uint64_t ms)
     trk_loop_arm(l->d->loop, &l->tcp_retry, trk_loop_now_ns(l->d->loop) + ms * 1000000);
 }
 
-/* Hands over fd. 0: done with it (also where it cannot be done at all); -EAGAIN: later. */
+/* The client gets a reset: a clean end would look like an answer. */
+static void refuse(int fd)
+{
+    struct linger abortive = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
+}
+
+/* Hands over fd. 0: done; -EAGAIN: later; others: it cannot be done. */
 static int hand_over(struct trk_listener *l, int fd)
 {
     struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof ss;
     uint64_t id;
     if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
-        return 0;
+        return -errno;
     union trk_sockaddr local = trk_addrs_from_storage(&ss);
     len = sizeof ss;
     if (getpeername(fd, (struct sockaddr *)&ss, &len) != 0)
-        return 0; /* reset meanwhile */
+        return -errno; /* reset meanwhile */
     union trk_sockaddr remote = trk_addrs_from_storage(&ss);
     int link = trk_listener_connect(l, TRK_NAME_TCP, &local, &remote, &id);
     if (link == -EMFILE || link == -ENFILE)
         trk_daemon_out_of_descriptors(l->d, -link);
     if (link < 0)
-        return link == -ECONNREFUSED ? 0 : -EAGAIN;
-    if (trk_fdpass_send(link, "", 1, fd, MSG_DONTWAIT) == 1)
-        l->d->count.accepted_tcp++;
+        return link == -ECONNREFUSED ? link : -EAGAIN;
+    int rc = trk_fdpass_send(link, "", 1, fd, MSG_DONTWAIT) == 1 ? 0 : -ECONNABORTED;
+    l->d->count.accepted_tcp += rc == 0;
     close(link);
-    return 0;
+    return rc;
 }
 
-/* False: fd is kept, and the listener waits. */
+/* False: fd is kept, and the listener waits; or the listener is gone. */
 static bool serve(struct trk_listener *l, int fd)
 {
-    if (hand_over(l, fd) == 0) {
-        close(fd);
-        l->tcp_waiting_fd = -1;
-        l->tcp_tries = 0;
-        return true;
+    int rc = hand_over(l, fd);
+    if (rc == -EAGAIN) {
+        l->tcp_waiting_fd = fd;
+        pause_for(l, (uint64_t)RETRY_MIN_MS << (l->tcp_tries < RETRY_DOUBLINGS ? l->tcp_tries++ : RETRY_DOUBLINGS));
+        return false;
     }
-    l->tcp_waiting_fd = fd;
-    pause_for(l, (uint64_t)RETRY_MIN_MS << (l->tcp_tries < RETRY_DOUBLINGS ? l->tcp_tries++ : RETRY_DOUBLINGS));
-    return false;
+    if (rc != 0)
+        refuse(fd);
+    close(fd);
+    l->tcp_waiting_fd = -1;
+    l->tcp_tries = 0;
+    return rc != -ECONNREFUSED || trk_listeners_test(l->d->listeners, l);
 }
 
 static void tcp_ready(struct trk_watch *w, uint32_t events)
@@ -100,7 +110,9 @@ void trk_accept_tcp_stop(struct trk_listener *l)
 {
     trk_loop_arm(l->d->loop, &l->tcp_retry, TRK_LOOP_NEVER);
     trk_loop_unwatch(l->d->loop, &l->tcp_watch);
-    if (l->tcp_waiting_fd >= 0)
+    if (l->tcp_waiting_fd >= 0) {
+        refuse(l->tcp_waiting_fd);
         close(l->tcp_waiting_fd);
+    }
     l->tcp_waiting_fd = -1;
 }

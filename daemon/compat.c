@@ -19,7 +19,6 @@ enum {
     RETRY_MS_MAX = 20,       /* between tries */
     LINGER_SECONDS = 3,      /* repeats of the last packets are answered; the client's RTO has doubled thrice by then */
     LINGERING_MAX = 16384,   /* the oldest goes first */
-    ORPHAN_SECONDS = 60,     /* after its application has closed: Linux's tcp_fin_timeout */
     RING_IDLE_SECONDS = 2,   /* an empty ring is given back */
 };
 
@@ -146,6 +145,8 @@ static bool knock(struct trk_served *c)
         c->retry_ns = now_ns(c) + (ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX) * MS_NS;
         return now_ns(c) < c->since_ns + QUEUE_SECONDS * SECOND_NS;
     }
+    if (fd == -ECONNREFUSED && !trk_listeners_test(d->listeners, l))
+        return knock(c); /* closed a moment ago: perhaps another one listens there */
     if (fd < 0)
         return false;
     trk_applink_init(&c->link, fd);
@@ -199,6 +200,24 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t orphan_deadline(const struct trk_served *c)
+{
+    return c->orphan_ns + c->d->conf.orphan_seconds * SECOND_NS;
+}
+
+/*
+ * The application has closed, and the client has had time to do the same. The time runs from when the client has all
+ * bytes: before, a slow path or reader is no reason to cut them off (a silent one is).
+ */
+static bool is_orphan(struct trk_served *c)
+{
+    if (!c->link.gone)
+        return false;
+    if (c->orphan_ns == 0 || c->soft.down_una < c->link.end)
+        c->orphan_ns = now_ns(c);
+    return now_ns(c) >= orphan_deadline(c);
+}
+
 static uint64_t next_deadline(const struct trk_served *c)
 {
     const struct trk_config *conf = &c->d->conf;
@@ -213,7 +232,7 @@ static uint64_t next_deadline(const struct trk_served *c)
     if (c->down.cap != 0)
         at = earlier(at, c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
     if (c->orphan_ns != 0)
-        at = earlier(at, c->orphan_ns + ORPHAN_SECONDS * SECOND_NS);
+        at = earlier(at, orphan_deadline(c));
     return at;
 }
 
@@ -239,7 +258,7 @@ static bool time_out(struct trk_served *c)
         return false;
     if (c->down.cap != 0 && c->down.from == c->down.to && now >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS)
         give_ring_back(c);
-    return c->orphan_ns == 0 || now < c->orphan_ns + ORPHAN_SECONDS * SECOND_NS;
+    return !is_orphan(c);
 }
 
 static void timer_fired(struct trk_timer *t)
@@ -268,9 +287,7 @@ static bool look(struct trk_served *c)
         return true;
     if (c->link.broken || (c->abortive && c->link.gone) || trk_applink_look(&c->link) != 0)
         return false;
-    if (c->link.gone && c->orphan_ns == 0)
-        c->orphan_ns = now_ns(c);
-    return deliver(c);
+    return !is_orphan(c) && deliver(c);
 }
 
 static void note_owed(struct trk_served *c)
@@ -462,7 +479,7 @@ static void on_open(struct trk_daemon *d, const struct trk_udp_path *path, struc
     union trk_sockaddr at = path->local;
     enum trk_reason reason = TRK_REASON_OK;
     trk_sockaddr_set_port(&at, ev->open.service_port);
-    if (trk_listeners_find(d->listeners, &at, 0) == NULL)
+    if (!trk_listeners_serve(d->listeners, &at))
         reason = TRK_REASON_NO_SERVICE;
     else if (d->compat->count >= d->conf.connections_max)
         reason = TRK_REASON_BUSY;

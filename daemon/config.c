@@ -46,6 +46,7 @@ static const struct number_key number_keys[] = {
     {"tcp-after-ms", FIELD_UNSIGNED, AT(tcp_after_ms), 0, 60000, 300},
     {"refusal-seconds", FIELD_UNSIGNED, AT(refusal_seconds), 0, 86400, 60},
     {"silent-seconds", FIELD_UNSIGNED, AT(silent_seconds), 1, 86400, 90},
+    {"orphan-seconds", FIELD_UNSIGNED, AT(orphan_seconds), 1, 86400, 60},
     {"idle-exit-seconds", FIELD_UNSIGNED, AT(idle_exit_seconds), 0, 86400, 60},
 };
 

@@ -38,6 +38,7 @@ struct trk_config {
     unsigned tcp_after_ms;         /* TCP is tried beside an unanswered OPEN after this */
     unsigned refusal_seconds;      /* how long a peer without Trickles is remembered */
     unsigned silent_seconds;       /* a server-side connection whose client is silent for so long is reset */
+    unsigned orphan_seconds;       /* how long one that its application has closed waits for the peer's end */
     unsigned idle_exit_seconds;    /* --user: exit after so long without applications; 0: never */
 };
 

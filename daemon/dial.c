@@ -19,7 +19,6 @@ enum {
     ACCEPTS_MAX = 64,        /* in one turn */
     STARVED_MS = 100,        /* without descriptors or room: how long accepting stops */
     SETUP_SECONDS = 10,      /* the shim sends the order at once */
-    ORPHAN_SECONDS = 60,     /* the application has closed and the peer does not: Linux's tcp_fin_timeout */
     REFUSED_SECONDS = 2,     /* ICMP says for so long that the peer's daemon is gone, and nothing else comes */
     EPHEMERAL_FIRST = 32768, /* Linux's ip_local_port_range */
     EPHEMERAL_COUNT = 28232,
@@ -169,9 +168,27 @@ static bool from_application(struct trk_dialled *c)
     }
     if (c->link.eof && c->link.taken == c->link.end)
         trk_client_up_fin(c->client, now_ns(c));
-    if (c->link.gone && c->orphan_ns == 0)
-        c->orphan_ns = now_ns(c);
     return true;
+}
+
+static uint64_t orphan_deadline(const struct trk_dialled *c)
+{
+    return c->orphan_ns + c->d->conf.orphan_seconds * SECOND_NS;
+}
+
+/*
+ * The application has closed, and the peer has had time to do the same. The time runs from when the peer has all bytes:
+ * before, a slow path or reader is no reason to cut them off.
+ */
+static bool is_orphan(struct trk_dialled *c)
+{
+    struct trk_client_info i;
+    if (!c->link.gone)
+        return false;
+    trk_client_get_info(c->client, &i);
+    if (c->orphan_ns == 0 || i.up_bytes < c->link.end)
+        c->orphan_ns = now_ns(c);
+    return now_ns(c) >= orphan_deadline(c);
 }
 
 static bool to_application(struct trk_dialled *c)
@@ -250,12 +267,9 @@ static void settle(struct trk_dialled *c)
 /* Moves bytes both ways. False: the application is gone, or its peer is. */
 static bool move(struct trk_dialled *c)
 {
-    uint64_t now = now_ns(c);
-    if (c->orphan_ns != 0 && now >= c->orphan_ns + ORPHAN_SECONDS * SECOND_NS)
+    if (c->refused_ns != 0 && now_ns(c) >= c->refused_ns + REFUSED_SECONDS * SECOND_NS)
         return false;
-    if (c->refused_ns != 0 && now >= c->refused_ns + REFUSED_SECONDS * SECOND_NS)
-        return false;
-    return from_application(c) && to_application(c);
+    return from_application(c) && !is_orphan(c) && to_application(c);
 }
 
 static void run_trickles(struct trk_dialled *c)
@@ -275,8 +289,8 @@ static void run_trickles(struct trk_dialled *c)
     if (c->dead)
         return;
     uint64_t at = trk_client_deadline(c->client);
-    if (c->orphan_ns != 0 && c->orphan_ns + ORPHAN_SECONDS * SECOND_NS < at)
-        at = c->orphan_ns + ORPHAN_SECONDS * SECOND_NS;
+    if (c->state == TRK_DIAL_TRICKLES && c->orphan_ns != 0 && orphan_deadline(c) < at)
+        at = orphan_deadline(c);
     trk_loop_arm(c->d->loop, &c->timer, at);
 }
 
@@ -284,7 +298,10 @@ static void run_relay(struct trk_dialled *c)
 {
     if (c->abortive && c->link.gone)
         c->link.broken = true;
-    switch (trk_relay_run(&c->relay, &c->link)) {
+    enum trk_relay_result result = trk_relay_run(&c->relay, &c->link);
+    if (result == TRK_RELAY_WAIT && c->link.gone && c->relay.fin_to_tcp)
+        result = TRK_RELAY_DONE; /* the kernel waits for the peer's end, as after any close */
+    switch (result) {
     case TRK_RELAY_WAIT:
         break;
     case TRK_RELAY_MORE:

@@ -127,7 +127,7 @@ static void leave(struct trk_listeners *ls, struct trk_listener *l, int *keep)
     trk_loop_defer_free(ls->d->loop, l);
 }
 
-static bool test(struct trk_listeners *ls, struct trk_listener *l)
+bool trk_listeners_test(struct trk_listeners *ls, struct trk_listener *l)
 {
     char text[TRK_ADDRS_TEXT_BYTES];
     if (trk_listeners_name_alive(&l->name))
@@ -144,7 +144,7 @@ static void tick(struct trk_timer *t)
     for (unsigned i = 0; i < n && ls->test != NULL; i++) {
         struct trk_listener *l = ls->test;
         ls->test = l->test_next;
-        test(ls, l);
+        (void)trk_listeners_test(ls, l);
     }
     if (ls->count > 0)
         trk_loop_arm(ls->d->loop, t, trk_loop_now_ns(ls->d->loop) + TRK_LISTENERS_TEST_MS * UINT64_C(1000000));
@@ -156,7 +156,7 @@ static void process_ended(struct trk_watch *w, uint32_t events)
     struct trk_listener *l = TRK_HEAP_OBJECT(w, struct trk_listener, pid_watch);
     (void)events;
     trk_loop_unwatch(l->d->loop, w);
-    test(l->d->listeners, l);
+    (void)trk_listeners_test(l->d->listeners, l);
 }
 
 static void watch_process(struct trk_listener *l, pid_t pid)
@@ -275,7 +275,7 @@ unsigned trk_listeners_sweep(struct trk_listeners *ls, const union trk_sockaddr 
     struct trk_listener *next, *l = trk_map_get(&ls->ports, trk_sockaddr_port(local));
     for (; l != NULL; l = next) {
         next = l->next;
-        n += !test(ls, l);
+        n += !trk_listeners_test(ls, l);
     }
     return n;
 }
@@ -313,6 +313,15 @@ struct trk_listener *trk_listeners_find(const struct trk_listeners *ls, const un
         if (fit(l, local) == best && pick-- == 0)
             return l;
     return NULL;
+}
+
+bool trk_listeners_serve(struct trk_listeners *ls, const union trk_sockaddr *local)
+{
+    struct trk_listener *l;
+    do
+        l = trk_listeners_find(ls, local, 0);
+    while (l != NULL && !trk_listeners_test(ls, l));
+    return l != NULL;
 }
 
 unsigned trk_listeners_count(const struct trk_listeners *ls)

@@ -7,7 +7,7 @@
  *
  * The TCP socket must not outlive the application's: a tenth of a second after the L name is gone it is closed (the name
  * is tried by binding a throwaway socket to it: EADDRINUSE proves that it is alive), at once when the process that
- * registered it ends, and on demand (trk_listeners_sweep).
+ * registered it ends or a client asks for it, and on demand (trk_listeners_sweep).
  */
 #ifndef TRK_DAEMON_LISTENERS_H
 #define TRK_DAEMON_LISTENERS_H
@@ -69,6 +69,12 @@ unsigned trk_listeners_sweep(struct trk_listeners *ls, const union trk_sockaddr 
  */
 struct trk_listener *trk_listeners_find(const struct trk_listeners *ls, const union trk_sockaddr *local,
                                         uint64_t spread);
+
+/* Is l's application there still? If not, l is closed (and freed at the end of the round). Three system calls. */
+bool trk_listeners_test(struct trk_listeners *ls, struct trk_listener *l);
+
+/* Does anybody serve Trickles clients at this address and port, tested now? Who is gone is closed. */
+bool trk_listeners_serve(struct trk_listeners *ls, const union trk_sockaddr *local) __attribute__((warn_unused_result));
 
 /* How many there are; how many listen. */
 unsigned trk_listeners_count(const struct trk_listeners *ls);

@@ -10,6 +10,7 @@ Each step prints what happened, so that transcripts over TCP and over Trickles c
     shut-wr        half close              say:WORD      prints WORD
     linger0        next close is a reset   close         closes
     die            kill -9 of itself       keepalive     asks for probes: 1 s, 1 s, 3 times
+    pause:N        reads nothing for N seconds
 """
 
 import errno
@@ -18,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 CHUNK = 1 << 16
 PATTERN = bytes(range(251)) * 600
@@ -97,6 +99,10 @@ class Talk:
     def step_hold(self) -> None:
         """Waits for a signal that never comes."""
         signal.pause()
+
+    def step_pause(self, seconds: str) -> None:
+        """A slow reader."""
+        time.sleep(float(seconds))
 
     def step_say(self, word: str) -> None:
         """A mark in the transcript."""

@@ -140,3 +140,27 @@ def curl_killed(lab: Lab) -> None:
     wait_until(lambda: web.open_descriptors() == before, "nginx has closed both", SOON_S)
     check(not (web.html / "put/up").exists(), "a cut upload looks complete")
     lab.check_no_tcp()
+
+
+@scenario()
+def closed_server_slow_reader(lab: Lab) -> None:
+    """a server that closes and ends: a reader slower than the orphan's time still gets every byte"""
+    lab.join(settings={"orphan-seconds": "1", "down-window": "65536", "socket-buffer": "262144"})
+    size = 400000  # the client's side takes less, both sides take more
+    server, client = converse(
+        lab, (f"send:{size}", "close"), ("recv:10", "pause:3", "recv-eof"), port=7110
+    )
+    check_equal(server, [f"sent {size}", "closed"], "server")
+    check_equal(client, ["received 10", f"eof after {size}"], "client")
+    lab.check_no_tcp()
+
+
+@scenario("trk")
+def relay_ends_with_its_program(lab: Lab) -> None:
+    """a client that has closed a connection to a TCP server that never does leaves nothing at its daemon"""
+    lab.join(daemons="client")
+    server = listen(lab.server, 7120, "recv-eof", "hold")
+    before = lab.client.daemon.program.fds()
+    connect(lab.client, lab.server.address, 7120, "send:10", "close").succeed(SOON_S)
+    server.wait_output("eof after 10")
+    wait_until(lambda: lab.client.daemon.program.fds() == before, "the relay is gone", SOON_S)

@@ -89,3 +89,39 @@ def nginx_reload(lab: Lab) -> None:
     check(load.running(), "the load ended before the old workers did")
     check_equal(set(load.succeed(40).split()), {"200"}, "statuses")
     lab.check_no_tcp()
+
+
+CLOSES = """
+import signal, socket, sys
+listener = socket.create_server(("", int(sys.argv[1])))
+connection, _ = listener.accept()
+listener.close()
+connection.sendall(b"c")
+signal.pause()
+"""
+COMES_AGAIN = """
+import socket, sys
+to = (sys.argv[1], int(sys.argv[2]))
+first = socket.create_connection(to)
+first.recv(1)
+try:
+    again = socket.create_connection(to)
+    print("connected", again.recv(1))
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+@scenario()
+def closed_listener_refuses(lab: Lab) -> None:
+    """a listener is closed, its program lives on: the next client is refused at once; one that does
+    not speak Trickles is refused or reset, never ended cleanly"""
+    lab.join()
+    for port, shim, wanted in (
+        ("7330", True, ("ConnectionRefusedError",)),
+        ("7331", False, ("ConnectionRefusedError", "ConnectionResetError")),
+    ):
+        lab.server.serve(int(port), sys.executable, "-c", CLOSES, port)
+        words = (sys.executable, "-c", COMES_AGAIN, lab.server.address, port)
+        said = lab.client.start(*words, shim=shim).succeed(10).strip()
+        check(said in wanted, f"{said}, {' or '.join(wanted)} expected")
