@@ -101,7 +101,7 @@ static bool absorb(struct trk_soft *s, const struct trk_replay *replay,
     bool first = s->credit_to.limit == 0; /* nothing was ever granted */
     bool is_newer = first || newer(req->to.reqno, s->credit_to.reqno);
     bool space = !first && req->to.space.rho == s->credit_to.space.rho;
-    bool same = space && req->law.epoch == s->credit_epoch;
+    bool same = space && req->law.base == s->credit_base;
     if (req->reason == TRK_REASON_PROOF_BAD)
         return false;
     if (req->reason == TRK_REASON_STALE) { /* this space is left */
@@ -124,7 +124,7 @@ static bool absorb(struct trk_soft *s, const struct trk_replay *replay,
     }
     if (is_newer && (req->asked || !space)) {
         s->credit_to = req->to;
-        s->credit_epoch = req->law.epoch;
+        s->credit_base = req->law.base;
         s->credit_us = now_us;
     }
     return true;

@@ -30,7 +30,7 @@ struct trk_soft {
     struct trk_answer credit_to;
     struct trk_credit credit; /* may be sent when there are bytes */
     uint64_t credit_us;
-    uint16_t credit_epoch;
+    uint64_t credit_base; /* of its epoch: siblings have the same epoch number, never the same base */
     uint64_t down_una;
     uint64_t down_high;
     uint64_t down_fin; /* offset of the FIN, UINT64_MAX while unknown */

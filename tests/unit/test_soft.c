@@ -155,6 +155,7 @@ START_TEST(plan_timeout_ends_older_credit)
     make(2, 70, 1, 0);
     req.kind = TRK_KIND_TIMEOUT;
     req.law.epoch = 1;
+    req.law.base = 70;
     ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
     ck_assert_uint_eq(plan(true, 9000, false, NOW_US), 1);
     ck_assert_uint_eq(piece[0].seq, 70);
@@ -162,6 +163,37 @@ START_TEST(plan_timeout_ends_older_credit)
     ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
     ck_assert_uint_eq(plan(true, 9000, false, NOW_US), 0);
     ck_assert_uint_eq(soft.to.reqno, 2);
+    end();
+}
+END_TEST
+
+/* A HOLE and a TIMEOUT of one parent have the same epoch number, and so have the attempts of a TIMEOUT. */
+START_TEST(plan_timeout_ends_the_credit_of_siblings)
+{
+    begin();
+    make(2, 100, 10, 0);
+    req.kind = TRK_KIND_HOLE;
+    req.law.epoch = 1;
+    req.law.base = 100;
+    ck_assert_uint_eq(plan(true, 0, false, NOW_US), 0);
+    make(3, 200, 1, 0);
+    req.kind = TRK_KIND_TIMEOUT;
+    req.law.epoch = 1;
+    req.law.base = 200;
+    ck_assert_uint_eq(plan(true, 0, false, NOW_US), 0);
+    ck_assert(soft.credit.n == 1 && soft.credit.v[0].start == 200);
+    make(4, 201, 1, 0);
+    req.kind = TRK_KIND_TIMEOUT;
+    req.law.epoch = 1;
+    req.law.base = 201;
+    ck_assert_uint_eq(plan(true, 0, false, NOW_US), 0);
+    make(2, 100, 10, 0); /* the first again, late: it brings nothing back */
+    req.kind = TRK_KIND_HOLE;
+    req.law.epoch = 1;
+    req.law.base = 100;
+    ck_assert_uint_eq(plan(true, 0, false, NOW_US), 0);
+    ck_assert_uint_eq(plan(false, 1 << 20, false, NOW_US), 1);
+    ck_assert_uint_eq(piece[0].seq, 201);
     end();
 }
 END_TEST
@@ -304,6 +336,7 @@ int main(void)
                                   plan_stale_ends_the_credit,
                                   plan_bad_proof_gives_nothing,
                                   plan_timeout_ends_older_credit,
+                                  plan_timeout_ends_the_credit_of_siblings,
                                   plan_hole_closes_the_gap_for_credit_too,
                                   uplink_acknowledged_when_taken,
                                   uplink_from_elsewhere_dropped,
