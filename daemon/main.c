@@ -16,8 +16,10 @@
 #include "io/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -130,10 +132,23 @@ static int detach(int *ready_fd)
     return chdir("/") == 0 ? 0 : -errno;
 }
 
+/* Whoever started us may wait for the end of our output: we keep none of it. */
+static void leave_terminal(struct trk_daemon *d)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    openlog("trickled", LOG_PID, LOG_DAEMON);
+    d->log.sink = sink_syslog;
+    for (int fd = 0; null >= 0 && fd < 3; fd++)
+        (void)dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
 static void tell_ready(struct program *p)
 {
     if (p->ready_fd < 0)
         return;
+    leave_terminal(&p->d);
     if (write(p->ready_fd, "r", 1) != 1)
         trk_log(&p->d.log, TRK_LOG_DEBUG, "nobody waits for the start");
     close(p->ready_fd);
@@ -204,8 +219,11 @@ static int start_engine(struct trk_daemon *d)
 static int open_port(struct trk_daemon *d, struct trk_port **port, uint16_t number, const struct trk_port_ops *ops)
 {
     int rc = trk_port_open(port, d, number, ops);
+    const char *hint = rc == -EADDRINUSE ? " (does another trickled run here? --port gives this one another port)"
+                       : rc == -EACCES   ? " (it is root's; --user is a daemon of your own)"
+                                         : "";
     if (rc != 0)
-        trk_log(&d->log, TRK_LOG_ERROR, "UDP port %u: %s", number, strerror(-rc));
+        trk_log(&d->log, TRK_LOG_ERROR, "UDP port %u: %s%s", number, strerror(-rc), hint);
     return rc;
 }
 
@@ -285,6 +303,21 @@ static int set_path(char **to, const char *given, const char *fallback)
     return *to != NULL ? 0 : -1;
 }
 
+/* We leave the folder that the paths were given in. */
+static int make_absolute(char **path)
+{
+    char *whole, *here = *path != NULL && **path != '/' ? getcwd(NULL, 0) : NULL;
+    if (*path == NULL || **path == '/')
+        return 0;
+    int n = here != NULL ? asprintf(&whole, "%s/%s", here, *path) : -1;
+    free(here);
+    if (n < 0)
+        return -1;
+    free(*path);
+    *path = whole;
+    return 0;
+}
+
 /* Configuration, then the command line over it. *may_create: the secret is at its default place. */
 static int configure(struct trk_daemon *d, const struct trk_options *o, bool *may_create)
 {
@@ -297,7 +330,12 @@ static int configure(struct trk_daemon *d, const struct trk_options *o, bool *ma
     if (o->port != 0 || d->conf.port != TRK_PORT_SYSTEM)
         use_port(&d->conf, o->port != 0 ? (uint16_t)o->port : d->conf.port);
     *may_create = o->secret == NULL && d->conf.secret == NULL;
-    return set_path(&d->conf.secret, o->secret, places.secret) | set_path(&d->conf.socket, o->socket, places.socket);
+    if (set_path(&d->conf.secret, o->secret, places.secret) != 0 ||
+        set_path(&d->conf.socket, o->socket, places.socket) != 0)
+        return -1;
+    if (o->foreground || o->user)
+        return 0;
+    return make_absolute(&d->conf.secret) | make_absolute(&d->conf.socket) | make_absolute(&d->conf.pcap);
 }
 
 static int init(struct program *p, const struct trk_options *o)
@@ -333,10 +371,8 @@ int main(int argc, char **argv)
     }
     harden();
     int rc = init(p, &o);
-    if (rc == 0 && !o.foreground && !o.user && (rc = detach(&p->ready_fd)) == 0) {
-        openlog("trickled", LOG_PID, LOG_DAEMON);
-        p->d.log.sink = sink_syslog;
-    }
+    if (rc == 0 && !o.foreground && !o.user)
+        rc = detach(&p->ready_fd);
     p->d.loop = rc == 0 ? trk_loop_new(&p->d.mem) : NULL;
     if (p->d.loop != NULL) {
         rc = run(p);

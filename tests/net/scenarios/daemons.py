@@ -1,10 +1,12 @@
 """A daemon that is absent, killed, restarted, or out of descriptors; a host that is lost."""
 
 import resource
+import subprocess
 import time
 
 from netlab import Lab, check, check_equal, scenario
 from netlab.data import MIB, sum_file
+from netlab.daemon import make_secret, stage
 from netlab.errors import wait_until
 from netlab.space import ip
 from netlab.talks import connect, listen
@@ -174,3 +176,27 @@ def descriptors_used_up(lab: Lab) -> None:
         check(28 not in statuses, f"a connection hung: {statuses}")
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, whole)
         check_served(lab, web)
+
+
+@scenario("trk")
+def daemon_by_hand(lab: Lab) -> None:
+    """trickled without --foreground, with paths of the present folder: the command ends when it is
+    ready, keeps no terminal open, and says what is wrong"""
+    lab.join(daemons="client")
+    folder = lab.work / "by-hand"
+    folder.mkdir()
+    (folder / "trickled.conf").write_text("")
+    make_secret(folder / "secret")
+    words = ["--socket", "t.sock", "--config", "trickled.conf", "--secret", "secret"]
+    command = lab.server.space.command(str(stage() / "sbin/trickled"), *words)
+    for status, text, more in (
+        (0, "", []),
+        (1, "does another trickled run here?", []),
+        (1, "another trickled runs here", ["--port", "843"]),
+    ):
+        done = subprocess.run(
+            command + more, cwd=folder, capture_output=True, text=True, timeout=SOON_S, check=False
+        )
+        check_equal(done.returncode, status, f"exit status; it said {done.stderr}")
+        check(text in done.stderr, f"it said: {done.stderr}")
+    lab.server.run(str(stage() / "bin/trickles"), "status", "--socket", str(folder / "t.sock"))
