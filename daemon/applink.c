@@ -35,11 +35,11 @@ void trk_applink_note(struct trk_applink *l, uint32_t events)
         l->broken = l->gone = l->eof = true;
 }
 
-int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name)
+int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name, struct ucred *who)
 {
     char text[TRK_LINK_TEXT_BYTES];
     int dup = -1;
-    ssize_t n = trk_fdpass_recv(l->fd, text, sizeof text, &dup, MSG_DONTWAIT);
+    ssize_t n = trk_fdpass_recv_from(l->fd, text, sizeof text, &dup, MSG_DONTWAIT, who);
     if (n == -EAGAIN)
         return -EAGAIN;
     if (n <= 0)

@@ -15,6 +15,7 @@
 #include "ipc/link.h"
 #include "ipc/name.h"
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 struct trk_applink {
@@ -39,10 +40,11 @@ void trk_applink_init(struct trk_applink *l, int fd);
 void trk_applink_note(struct trk_applink *l, uint32_t events);
 
 /*
- * Reads the set-up message's name and the duplicate. Returns 0, -EAGAIN, -ECONNRESET (the application is gone), -EPROTO
+ * Reads the set-up message's name and the duplicate, and who sent it (fdpass.h). Returns 0, -EAGAIN, -ECONNRESET (the application is gone), -EPROTO
  * (not our shim).
  */
-int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name) __attribute__((warn_unused_result));
+int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name, struct ucred *who)
+    __attribute__((warn_unused_result));
 
 /*
  * Established: sets the result (connecting ends only), enlarges the application's buffer, gives the duplicate up, takes

@@ -162,11 +162,17 @@ static bool knock(struct trk_served *c)
 static bool set_up(struct trk_served *c)
 {
     struct trk_name name;
-    int rc = trk_applink_read_setup(&c->link, &name);
+    struct ucred who;
+    int off = 0, rc = trk_applink_read_setup(&c->link, &name, &who);
     if (rc == -EAGAIN)
         return !c->link.gone;
     if (rc != 0 || name.id != c->party.id || trk_applink_establish(&c->link, c->d, false, 0, false) != 0)
         return false;
+    (void)setsockopt(c->link.fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
+    if (who.pid != 0) { /* a worker, which may have another user than the listener */
+        c->party.uid = who.uid;
+        c->party.pid = who.pid;
+    }
     set_state(c, TRK_SERVED_OPEN);
     c->d->count.accepted++;
     return true;

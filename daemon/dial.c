@@ -323,7 +323,8 @@ static void run_relay(struct trk_dialled *c)
 
 static void run_setup(struct trk_dialled *c)
 {
-    int rc = trk_applink_read_setup(&c->link, &c->name);
+    struct ucred who;
+    int rc = trk_applink_read_setup(&c->link, &c->name, &who);
     if (rc == -EAGAIN && !c->link.gone)
         return;
     if (rc != 0 || c->name.kind != TRK_NAME_CONNECT) {

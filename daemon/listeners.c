@@ -364,6 +364,9 @@ int trk_listener_connect(struct trk_listener *l, enum trk_name_kind kind, const 
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
+    int on = 1;
+    if (kind == TRK_NAME_STREAM) /* the set-up message shall tell who has accepted */
+        (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     int rc = connect_named(fd, &name, &l->name);
     if (rc == 0 && !belongs_to(fd, l))
         rc = -ECONNREFUSED;

@@ -51,16 +51,18 @@ static void take_fds(struct cmsghdr *cmsg, int *fd)
     }
 }
 
-ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
+ssize_t trk_fdpass_recv_from(int sock, void *data, size_t len, int *fd, int flags,
+                             struct ucred *who)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
+        char bytes[CMSG_SPACE(4 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
     } control;
     struct iovec iov = {.iov_base = data, .iov_len = len};
     struct msghdr msg;
     ssize_t n;
     *fd = -1;
+    *who = (struct ucred){.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
     do {
         memset(&msg, 0, sizeof msg);
         msg.msg_iov = &iov;
@@ -75,6 +77,9 @@ ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c != NULL; c = CMSG_NXTHDR(&msg, c)) {
         if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
             take_fds(c, fd);
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS &&
+                   c->cmsg_len >= CMSG_LEN(sizeof *who)) {
+            memcpy(who, CMSG_DATA(c), sizeof *who);
         }
     }
     int is_cut = (msg.msg_flags & MSG_CTRUNC) != 0;
@@ -84,4 +89,10 @@ ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
         *fd = -1;
     }
     return is_cut ? -EPROTO : n;
+}
+
+ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags)
+{
+    struct ucred who;
+    return trk_fdpass_recv_from(sock, data, len, fd, flags, &who);
 }

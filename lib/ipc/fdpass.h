@@ -7,6 +7,7 @@
 #define TRK_IPC_FDPASS_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 /*
@@ -22,5 +23,12 @@ ssize_t trk_fdpass_send(int sock, const void *data, size_t len, int fd, int flag
  * truncated away).
  */
 ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags);
+
+/*
+ * The same, and `*who` says which process has sent them, where SO_PASSCRED is on; else its pid is 0
+ * and its uid -1.
+ */
+ssize_t trk_fdpass_recv_from(int sock, void *data, size_t len, int *fd, int flags,
+                             struct ucred *who);
 
 #endif

@@ -19,17 +19,22 @@ static void set_up(void)
     int pair[2];
     struct trk_name name = {.kind = TRK_NAME_CONNECT, .id = 7}, got;
     char text[TRK_LINK_SETUP_BYTES] = "";
+    struct ucred who;
+    int on = 1;
     daemon_.conf.socket_buffer_bytes = 1 << 20;
     name.local.family = name.remote.family = 4;
     name.remote.port = 80;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     app = pair[1];
     trk_applink_init(&link_, pair[0]);
-    ck_assert_int_eq(trk_applink_read_setup(&link_, &got), -EAGAIN);
+    ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    ck_assert_int_eq(trk_applink_read_setup(&link_, &got, &who), -EAGAIN);
     ck_assert_int_gt(trk_name_format(&name, text), 0);
     ck_assert_int_eq(trk_fdpass_send(app, text, sizeof text, app, 0), sizeof text);
-    ck_assert_int_eq(trk_applink_read_setup(&link_, &got), 0);
+    ck_assert_int_eq(trk_applink_read_setup(&link_, &got, &who), 0);
     ck_assert_uint_eq(got.id, 7);
+    ck_assert_int_eq(who.pid, getpid());
+    ck_assert_uint_eq(who.uid, getuid());
     ck_assert_int_eq(trk_applink_establish(&link_, &daemon_, true, 1234, false), 0);
     ck_assert_int_eq(trk_applink_look(&link_), 0); /* the sentinel is not there yet */
     ck_assert_int_eq(send(app, "T", 1, 0), 1);
@@ -186,11 +191,12 @@ START_TEST(garbage_is_no_set_up_message)
 {
     struct trk_name name;
     struct trk_applink other;
+    struct ucred who;
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     trk_applink_init(&other, pair[0]);
     ck_assert_int_eq(send(pair[1], "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
-    ck_assert_int_eq(trk_applink_read_setup(&other, &name), -EPROTO);
+    ck_assert_int_eq(trk_applink_read_setup(&other, &name, &who), -EPROTO);
     trk_applink_reset(&other);
     close(pair[1]);
 }

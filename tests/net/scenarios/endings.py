@@ -3,6 +3,7 @@ transcripts."""
 
 import os
 import signal
+import sys
 
 from netlab import Lab, check, check_equal, scenario
 from netlab.data import MIB
@@ -164,3 +165,27 @@ def relay_ends_with_its_program(lab: Lab) -> None:
     connect(lab.client, lab.server.address, 7120, "send:10", "close").succeed(SOON_S)
     server.wait_output("eof after 10")
     wait_until(lambda: lab.client.daemon.program.fds() == before, "the relay is gone", SOON_S)
+
+
+WORKER = """
+import os, socket, struct, sys
+listener = socket.create_server(("", int(sys.argv[1])))
+os.setgid(65534)
+os.setuid(65534)
+connection, _ = listener.accept()
+connection.recv(10)
+connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+connection.close()
+"""
+
+
+@scenario()
+def unprivileged_worker_resets(lab: Lab) -> None:
+    """a server that has given up root after bind resets a connection that it accepted"""
+    lab.join()
+    lab.work.chmod(0o711)  # the worker reaches the daemon's socket, as it does in /run/trickles
+    lab.server.serve(7130, sys.executable, "-c", WORKER, "7130")
+    client = connect(lab.client, lab.server.address, 7130, "send:10", "recv-eof")
+    client.wait(SOON_S)
+    check_equal(client.stdout(), "sent 10\nECONNRESET after 0\n", "client")
+    lab.check_no_tcp()
