@@ -1,4 +1,6 @@
 /* One application's end of a connection: the lag of one byte, peeking, ends. A socket pair stands for the application. */
+#include <config.h>
+
 #include "daemon/applink.h"
 
 #include "ipc/fdpass.h"
