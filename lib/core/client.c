@@ -43,7 +43,8 @@ struct trk_client *trk_client_new(const struct trk_client_conf *conf, uint64_t n
         .fin_off = TRK_NO_OFF,
         .keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS,
         .heard_ns = now_ns,
-        .tokens_ns = now_ns,
+        .pace = {.at_ns = now_ns},
+        .up.pace = {.at_ns = now_ns},
     };
     if (c->conf.packet_size < TRK_PACKET_MIN_BYTES)
         c->conf.packet_size = TRK_PACKET_MIN_BYTES;
@@ -314,10 +315,10 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
     } else if (c->state == TRK_CLIENT_OPEN) {
         if (trk_ask_due(c, now_ns))
             n = trk_request_write(c, now_ns, buf, cap);
-        else if (trk_up_ready(c) && (!c->answered || now_ns - c->request_ns >= TRK_DELAY_MIN_NS))
+        else if (trk_up_ready(c, now_ns) && (!c->answered || now_ns - c->request_ns >= TRK_DELAY_MIN_NS))
             n = trk_request_write(c, now_ns, buf,
                                   cap); /* the first of a train carries the continuation */
-        else if (trk_up_ready(c))
+        else if (trk_up_ready(c, now_ns))
             n = trk_request_uplink(c, now_ns, buf, cap);
     }
     if (n > 0) {

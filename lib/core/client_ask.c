@@ -120,23 +120,11 @@ uint32_t trk_ask_quantum(const struct trk_client *c)
     return q < 2 ? 2 : (uint32_t)q;
 }
 
-/* Pacing: a bucket of asks, so that a window that opens at once does not leave as one burst. */
 static void refill(struct trk_client *c, uint64_t now_ns)
 {
-    uint64_t w = trk_law_window(&c->epoch, c->cur.k), dt = now_ns - c->tokens_ns;
-    uint64_t srtt_ns = (uint64_t)c->rtt.srtt_us * 1000;
-    uint64_t burst = 16 + 2 * trk_ask_quantum(c);
-    c->tokens_ns = now_ns;
-    if (srtt_ns == 0 || dt > srtt_ns) {
-        c->tokens_q = trk_max64(c->tokens_q, burst << 16);
-        return;
-    }
-    bool slow_start = c->epoch.ssthresh_q > w << TRK_Q;
-    uint64_t per_rtt = slow_start ? 2 * w : w + w / 4;
-    c->tokens_q += (per_rtt << 16) / 256 * (dt * 256 / srtt_ns);
-    if (dt * 256 < srtt_ns)
-        c->tokens_ns -= dt; /* too little time to count yet */
-    c->tokens_q = trk_min64(c->tokens_q, trk_max64(burst, per_rtt / 8) << 16);
+    uint32_t w = trk_law_window(&c->epoch, c->cur.k);
+    bool slow_start = c->epoch.ssthresh_q >> TRK_Q > w;
+    trk_pace_fill(&c->pace, now_ns, w, c->rtt.srtt_us, slow_start, 16 + 2 * trk_ask_quantum(c));
 }
 
 static uint64_t may_ask(const struct trk_client *c)
@@ -156,7 +144,7 @@ bool trk_ask_due(struct trk_client *c, uint64_t now_ns)
     if (c->arrivals < trk_ask_quantum(c) || !has_need(c) || may_ask(c) == 0)
         return false;
     refill(c, now_ns);
-    return c->tokens_q >= 1 << 16;
+    return trk_pace_pkts(&c->pace) > 0;
 }
 
 void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
@@ -248,7 +236,7 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
     if (c->probe && n == 0)
         n = 1;
     else if (!c->probe)
-        n = trk_min64(n, c->tokens_q >> 16);
+        n = trk_min64(n, trk_pace_pkts(&c->pace));
     while (done < n && (c->probe || has_need(c))) {
         uint64_t off, len;
         bool fresh;
@@ -269,8 +257,7 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
         if (c->probe)
             break;
     }
-    uint64_t spent = trk_min64(done << 16, c->tokens_q);
-    c->tokens_q -= spent;
+    trk_pace_take(&c->pace, done);
     return first;
 }
 
@@ -336,7 +323,7 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out
     c->arrivals = 0;
     c->ask_due_ns = TRK_NEVER_NS;
     if (has_need(c) && may_ask(c) > 0) { /* more than one train, or the bucket is empty */
-        c->ask_now = c->tokens_q >= 1 << 16;
+        c->ask_now = trk_pace_pkts(&c->pace) > 0;
         c->ask_due_ns = c->ask_now ? TRK_NEVER_NS : now_ns + TRK_DELAY_MIN_NS;
     }
     return n;

@@ -12,6 +12,7 @@
 #include "base/rcvbuf.h"
 #include "core/client.h"
 #include "core/cont.h"
+#include "core/pace.h"
 #include "core/rtt.h"
 #include "core/sndbuf.h"
 #include "core/track.h"
@@ -59,6 +60,8 @@ struct trk_uplink {
     uint32_t cwnd_q, ssthresh; /* packets, cwnd with TRK_Q fractional bits */
     uint32_t recover_tx;       /* losses of packets sent before this do not cut again */
     bool in_recovery;
+    struct trk_pace pace;
+    uint64_t paced_ns;    /* nothing goes before, 0: nothing is held back */
     uint64_t progress_ns; /* last new acknowledgement, or start of activity */
     unsigned backoff;
     bool probed;
@@ -108,8 +111,7 @@ struct trk_client {
     uint64_t ask_due_ns; /* delayed proof or ask */
     unsigned arrivals;   /* DATA since the last request */
     uint64_t refresh_ns; /* last request with REFRESH */
-    uint64_t tokens_q;   /* pacing: packets, 16 fractional bits */
-    uint64_t tokens_ns;
+    struct trk_pace pace; /* of new asks */
     bool answered; /* some REQUEST was answered: the server has what soft state it wants */
     uint64_t last_out_ns;
     uint64_t request_ns; /* last REQUEST: uplink packets close behind it need no continuation */
@@ -228,7 +230,7 @@ void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem);
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
                 const struct trk_up_state *up);
 /* May (and can) a packet with uplink bytes or FIN go now? */
-bool trk_up_ready(const struct trk_client *c);
+bool trk_up_ready(struct trk_client *c, uint64_t now_ns);
 /* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no
  * memory or no room. */
 const struct trk_seg *trk_up_take(struct trk_client *c, uint64_t now_ns, uint32_t tx, size_t room);

@@ -71,7 +71,9 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     q->w_cl_pkts = c->pending ? c->w_cl : trk_law_window(&c->law, c->cur.k);
     uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
     q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
-    if (wants_refresh(c, now_ns)) {
+    /* The server takes what is asked for as what is under way: a request that asks for nothing would
+     * look idle, and shrink the window. */
+    if ((q->n_asks > 0 || c->refresh_due) && wants_refresh(c, now_ns)) {
         q->c.flags |= TRK_REQ_REFRESH;
         trk_epoch_told(c);
     }
@@ -95,7 +97,7 @@ size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, si
     q.down_una = c->down.una + (trk_client_down_done(c) ? 1 : 0);
     size_t head = TRK_REQUEST_BYTES + 8u * q.n_ranges + 20u * q.n_asks + q.cont_len;
     size_t size = c->epoch.packet_size < cap ? c->epoch.packet_size : cap;
-    if (trk_up_ready(c) && head < size) {
+    if (trk_up_ready(c, now_ns) && head < size) {
         const struct trk_seg *seg = trk_up_take(c, now_ns, q.reqno, size - head);
         if (seg != NULL) {
             trk_sndbuf_copy(&c->up.buf, seg->off, bytes, seg->len);

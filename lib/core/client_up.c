@@ -4,7 +4,11 @@
  */
 #include "core/client_int.h"
 
-enum { FIRST_CAP = 32, DUP_THRESHOLD = 3 };
+enum {
+    FIRST_CAP = 32,
+    DUP_THRESHOLD = 3,
+    BURST_PKTS = 64, /* a train and a half */
+};
 
 void trk_up_init(struct trk_uplink *u, size_t window_bytes)
 {
@@ -59,12 +63,24 @@ static bool has_new(const struct trk_uplink *u)
     return u->fin_given && !u->fin_sent;
 }
 
-bool trk_up_ready(const struct trk_client *c)
+/* Something to send, and room in the window for it. */
+static bool window_open(const struct trk_client *c)
 {
     const struct trk_uplink *u = &c->up;
     if (c->state != TRK_CLIENT_OPEN || (u->n_lost == 0 && !has_new(u)))
         return false;
     return u->in_flight < (u->cwnd_q >> TRK_Q) || u->in_flight == 0;
+}
+
+bool trk_up_ready(struct trk_client *c, uint64_t now_ns)
+{
+    struct trk_uplink *u = &c->up;
+    uint32_t w = u->cwnd_q >> TRK_Q;
+    if (!window_open(c))
+        return false;
+    trk_pace_fill(&u->pace, now_ns, w, c->rtt.srtt_us, w < u->ssthresh, BURST_PKTS);
+    u->paced_ns = trk_pace_pkts(&u->pace) > 0 ? 0 : now_ns + TRK_DELAY_MIN_NS;
+    return u->paced_ns == 0;
 }
 
 bool trk_up_blocked(const struct trk_client *c)
@@ -151,8 +167,10 @@ const struct trk_seg *trk_up_take(struct trk_client *c, uint64_t now_ns, uint32_
         s = take_lost(c, room);
     else if (has_new(&c->up))
         s = take_new(c, room);
-    if (s != NULL)
+    if (s != NULL) {
         mark_sent(c, now_ns, s, tx);
+        trk_pace_take(&c->up.pace, 1);
+    }
     return s;
 }
 
@@ -279,7 +297,8 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
         find_lost(c, newest_ns);
 }
 
-uint64_t trk_up_deadline(const struct trk_client *c)
+/* When the probe or the timeout is due. */
+static uint64_t timer(const struct trk_client *c)
 {
     const struct trk_uplink *u = &c->up;
     if (u->in_flight == 0)
@@ -289,10 +308,16 @@ uint64_t trk_up_deadline(const struct trk_client *c)
     return u->progress_ns + 1000 * (!u->probed && u->backoff == 0 && probe < rto ? probe : rto);
 }
 
+uint64_t trk_up_deadline(const struct trk_client *c)
+{
+    bool held = c->up.paced_ns != 0 && window_open(c);
+    return trk_min64(timer(c), held ? c->up.paced_ns : TRK_NEVER_NS);
+}
+
 void trk_up_expire(struct trk_client *c, uint64_t now_ns)
 {
     struct trk_uplink *u = &c->up;
-    if (now_ns < trk_up_deadline(c))
+    if (now_ns < timer(c))
         return;
     uint64_t rto = trk_rtt_rto_us(&c->rtt, u->backoff);
     if (now_ns <

@@ -10,7 +10,7 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/server.c %D%/server_answer.c %D%/server.h \
     %D%/credit.c %D%/credit.h \
     %D%/soft.c %D%/soft.h \
-    %D%/rtt.h \
+    %D%/pace.h %D%/rtt.h \
     %D%/track.c %D%/track.h \
     %D%/sndbuf.c %D%/sndbuf.h \
     %D%/client.c %D%/client_epoch.c %D%/client_ask.c %D%/client_request.c %D%/client_up.c \
