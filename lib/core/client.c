@@ -39,6 +39,7 @@ struct trk_client *trk_client_new(const struct trk_client_conf *conf, uint64_t n
         .reqno = 1,
         .space_reqno = 1,
         .reorder = TRK_REORDER_MIN,
+        .reorder_steps = 1,
         .ask_due_ns = TRK_NEVER_NS,
         .fin_off = TRK_NO_OFF,
         .keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS,

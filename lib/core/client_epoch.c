@@ -85,6 +85,10 @@ static void cut(struct trk_client *c)
         trk_track_set(&c->old, e, TRK_SEQ_NONE);
     }
     c->stat.cuts++;
+    if (c->stat.cuts - c->reorder_cut > TRK_REORDER_FORGET_CUTS) {
+        c->reorder = TRK_REORDER_MIN; /* not seen for long: RFC 8985 section 6.2 */
+        c->reorder_steps = 1;
+    }
     begin(c);
 }
 
@@ -190,7 +194,9 @@ static void late_arrival(struct trk_client *c, const struct trk_track *t, uint64
         depth = TRK_REORDER_MAX;
     if (depth > c->reorder)
         c->reorder = (unsigned)depth;
-    c->reorder_seen = true;
+    if (c->reorder_steps < TRK_REORDER_STEPS_MAX && c->stat.cuts != c->reorder_cut)
+        c->reorder_steps++;
+    c->reorder_cut = c->stat.cuts;
     c->stat.undone_hint++;
 }
 
@@ -283,7 +289,7 @@ void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a)
  */
 static bool is_late(const struct trk_client *c, const struct trk_seq_entry *e)
 {
-    uint32_t slack_us = c->reorder_seen ? c->rtt.srtt_us : c->rtt.srtt_us / 4;
+    uint32_t slack_us = c->rtt.srtt_us / 4 * c->reorder_steps;
     return c->have_echo && e != NULL && e->state == TRK_SEQ_ASKED &&
            trk_newer32(c->newest_echo_us, e->asked_us + slack_us + 1);
 }

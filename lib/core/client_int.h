@@ -26,6 +26,8 @@ enum {
     TRK_DELAY_MIN_NS = 1000000,  /* timers are no finer */
     TRK_REORDER_MIN = 3,
     TRK_REORDER_MAX = 300,
+    TRK_REORDER_STEPS_MAX = 4,
+    TRK_REORDER_FORGET_CUTS = 16,
     TRK_KEEPALIVE_FIRST_MS =
         1000, /* doubled up to the next: a lost push is found soon after activity */
     TRK_KEEPALIVE_MAX_MS = 20000,  /* NATs forget UDP after 30 s */
@@ -122,7 +124,8 @@ struct trk_client {
     uint32_t newest_echo_us; /* newest request time that DATA answered, in this space */
     bool have_echo;
     unsigned reorder; /* packets: adaptive */
-    bool reorder_seen;
+    unsigned reorder_steps; /* quarters of srtt that the time rule waits: grows with reordering */
+    uint64_t reorder_cut;   /* the count of cuts when reordering was seen last */
     uint64_t progress_ns; /* last DATA, or first ask after idleness */
     unsigned backoff;
     bool probed;
