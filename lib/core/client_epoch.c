@@ -363,7 +363,8 @@ uint64_t trk_epoch_limit(const struct trk_client *c)
     /* Metering while packets of the window before are under way (PRR as a pure function, RFC 6937).
      */
     uint64_t metered = limit > o + l->base - 1 ? limit - o : l->base - 1;
-    uint64_t gone = fs > o + 4 ? fs - o - 4 : 0;
+    uint64_t keep = fs < 16 ? fs / 4 : 4;
+    uint64_t gone = fs > o + keep ? fs - o - keep : 0;
     uint64_t released = l->base - 1 + (gone * (l->w0_q >> TRK_Q) + fs - 1) / fs;
     return trk_min64(limit, trk_max64(metered, released));
 }
