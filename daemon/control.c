@@ -27,6 +27,7 @@ struct control_client {
     struct trk_control *s;
     struct trk_watch watch;
     struct ucred cred;
+    uint64_t heard_ns;
 };
 
 struct trk_control {
@@ -177,7 +178,7 @@ static void client_ready(struct trk_watch *w, uint32_t events)
 {
     struct control_client *c = TRK_HEAP_OBJECT(w, struct control_client, watch);
     (void)events;
-    c->s->last_ns = trk_loop_now_ns(c->s->d->loop);
+    c->s->last_ns = c->heard_ns = trk_loop_now_ns(c->s->d->loop);
     for (unsigned i = 0; i < MESSAGES_MAX; i++)
         if (!serve(c))
             return;
@@ -207,6 +208,16 @@ static int start(struct trk_control *s, int fd)
     return 0;
 }
 
+/* A question takes no time: whoever has been silent for longest only keeps others out. */
+static void make_room(struct trk_control *s)
+{
+    struct control_client *oldest = s->clients;
+    for (struct control_client *c = s->clients; c != NULL; c = c->next)
+        if (c->heard_ns < oldest->heard_ns)
+            oldest = c;
+    drop(oldest);
+}
+
 static void pause_accepting(struct trk_control *s)
 {
     trk_loop_rewatch(s->d->loop, &s->watch, 0);
@@ -224,10 +235,6 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
     struct trk_control *s = TRK_HEAP_OBJECT(w, struct trk_control, watch);
     (void)events;
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        if (s->count >= TRK_CONTROL_CLIENTS_MAX) {
-            pause_accepting(s);
-            return;
-        }
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
             trk_daemon_out_of_descriptors(s->d, errno);
@@ -235,6 +242,8 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
         }
         if (fd < 0)
             return;
+        if (s->count >= TRK_CONTROL_CLIENTS_MAX)
+            make_room(s);
         if (start(s, fd) != 0)
             close(fd);
     }

@@ -15,16 +15,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void program_name(pid_t pid, char *name, size_t size)
+/* Of the process asked for last, as a rule: a server's connections follow each other. */
+struct program {
+    pid_t pid;
+    char name[64];
+};
+
+static void read_name(struct program *p, pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
     int fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t n = fd >= 0 ? read(fd, name, size - 1) : 0;
+    ssize_t n = fd >= 0 ? read(fd, p->name, sizeof p->name - 1) : 0;
     if (fd >= 0)
         close(fd);
-    name[n > 0 ? n : 0] = '\0';
-    name[strcspn(name, "\n")] = '\0';
+    p->pid = pid;
+    p->name[n > 0 ? n : 0] = '\0';
+    p->name[strcspn(p->name, "\n")] = '\0';
 }
 
 static const char *state_name(uint8_t state)
@@ -45,17 +52,17 @@ static json_t *number(uint64_t n)
     return json_integer((json_int_t)n);
 }
 
-static json_t *connection(struct trk_party *p)
+static json_t *connection(struct trk_party *p, struct program *program)
 {
     struct trk_party_facts f;
-    char name[64];
     memset(&f, 0, sizeof f);
     p->tell(p, &f);
-    program_name(p->pid, name, sizeof name);
+    if (p->pid != program->pid)
+        read_name(program, p->pid);
     const struct trk_ctl_info_reply *i = &f.info;
     json_t *o = json_object();
     json_object_set_new(o, "role", json_string(f.role));
-    json_object_set_new(o, "program", json_string(name));
+    json_object_set_new(o, "program", json_string(program->name));
     json_object_set_new(o, "pid", number((uint64_t)p->pid));
     json_object_set_new(o, "uid", number(p->uid));
     json_object_set_new(o, "state", json_string(state_name(i->state)));
@@ -110,6 +117,7 @@ static json_t *udp(const struct trk_port *port)
 static json_t *whole(struct trk_daemon *d, uid_t asker)
 {
     json_t *o = json_object(), *list = json_array(), *sockets = json_object();
+    struct program program = {.pid = 0};
     json_object_set_new(o, "version", json_string(PACKAGE_VERSION));
     json_object_set_new(o, "pid", number((uint64_t)getpid()));
     json_object_set_new(o, "port", number(trk_port_number(d->server_port)));
@@ -117,7 +125,7 @@ static json_t *whole(struct trk_daemon *d, uid_t asker)
     json_object_set_new(o, "uptime_s", number((trk_loop_wall_us(d->loop) - d->boot_us) / 1000000));
     for (struct trk_party *p = d->parties; p != NULL; p = p->next)
         if (asker == 0 || asker == p->uid)
-            json_array_append_new(list, connection(p));
+            json_array_append_new(list, connection(p, &program));
     json_object_set_new(o, "connections", list);
     json_object_set_new(o, "counters", counters(d));
     json_object_set_new(o, "drops", drops(d->count.drops));

@@ -7,10 +7,12 @@
                                           prints "closed" when the daemon closes it
     intruder.py listen AT UID             as user UID, listens under the name of a listener at AT,
                                           which no daemon was told of; holds it
+    intruder.py crowd SOCKET COUNT        holds COUNT silent connections to SOCKET
 """
 
 import errno
 import os
+import resource
 import signal
 import socket
 import struct
@@ -72,4 +74,15 @@ def listen(place: str, uid: str) -> None:
     signal.pause()
 
 
-{"bind": bind, "connect": connect, "listen": listen}[sys.argv[1]](*sys.argv[2:])
+def crowd(control: str, count: str) -> None:
+    """Keeps others out."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    held = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(int(count))]
+    for sock in held:
+        sock.connect(control)
+    print("holding", flush=True)
+    signal.pause()
+
+
+{"bind": bind, "connect": connect, "listen": listen, "crowd": crowd}[sys.argv[1]](*sys.argv[2:])

@@ -3,7 +3,7 @@
 import sys
 
 from netlab import Lab, check_equal, scenario
-from netlab.daemon import PORT
+from netlab.daemon import PORT, stage
 from netlab.data import MIB, make_file, sum_file
 from netlab.errors import check, wait_until
 from netlab.host import LISTEN, Host
@@ -122,5 +122,18 @@ def fake_names_at_restart(lab: Lab) -> None:
     lab.server.daemon.start()
     for port, wanted in ((82, 0), (81, 0), (7310, 1), (7311, 0), (web.port, 2)):
         check_equal(lab.server.sockets(talker.pid, LISTEN, port), wanted, f"listeners at {port}")
+    curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(20)
+    lab.check_no_tcp()
+
+
+@scenario("trk")
+def crowd_at_the_control_socket(lab: Lab) -> None:
+    """1,500 silent connections to the control socket keep nobody out"""
+    lab.join()
+    control = str(lab.server.daemon.socket)
+    intruder(lab.server, "crowd", control, "1500").wait_output("holding")
+    lab.server.run(str(stage() / "bin/trickles"), "status", "--socket", control, limit_s=10)
+    web = Nginx(lab.server).start()
+    web.add("file", MIB, lab.seed)
     curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(20)
     lab.check_no_tcp()
