@@ -8,7 +8,7 @@ enum { LINE_WORDS = TRK_REPLAY_LINE_SEQS / 64, SET_LINES = 4 };
 
 struct trk_replay_line {
     uint64_t tag;     /* 0: empty */
-    uint64_t used_us; /* last mark */
+    uint64_t used_us; /* last mark or touch */
     uint64_t bits[LINE_WORDS];
 };
 
@@ -66,7 +66,7 @@ static struct trk_replay_line *claim(struct trk_replay *t, uint64_t tag, uint64_
     for (unsigned i = 1; i < SET_LINES; i++)
         if (t->lines[s * SET_LINES + i].used_us < line->used_us)
             line = &t->lines[s * SET_LINES + i];
-    if (line->tag != 0 && line->used_us + t->fresh_us > now_us) {
+    if (line->tag != 0 && line->used_us + t->fresh_us >= now_us) {
         t->evictions++;
         if (line->used_us > t->floor_us[s])
             t->floor_us[s] = line->used_us;
@@ -107,6 +107,18 @@ static unsigned in_line(uint64_t first, unsigned n)
     return n < room ? n : room;
 }
 
+/*
+ * May marks that a continuation leans on be missing from a line (NULL: not there)? Times much later than
+ * its issue are of a clock that was set back since; they would be believed for as long as that.
+ */
+static bool forgotten(const struct trk_replay *t, uint64_t tag, const struct trk_replay_line *line,
+                      uint64_t issued_us)
+{
+    uint64_t up_to_us =
+        line != NULL ? t->known_us[line - t->lines] : t->floor_us[tag & t->set_mask];
+    return t->evictions != 0 && issued_us <= up_to_us && up_to_us - issued_us <= 2 * t->fresh_us;
+}
+
 uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first,
                          unsigned n, uint64_t issued_us, bool *stale)
 {
@@ -120,14 +132,34 @@ uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uin
         uint64_t bits =
             line != NULL ? get_bits(line, (unsigned)(at % TRK_REPLAY_LINE_SEQS), here) : 0;
         sent |= bits << done;
-        if (t->evictions != 0 && bits != low_bits(here)) { /* "not sent": is that known? */
-            uint64_t unknown_to = line != NULL ? t->known_us[line - t->lines]
-                                               : t->floor_us[tag & t->set_mask];
-            *stale |= issued_us <= unknown_to;
-        }
+        if (bits != low_bits(here)) /* "not sent": is that known? */
+            *stale |= forgotten(t, tag, line, issued_us);
         done += here;
     }
     return sent;
+}
+
+bool trk_replay_known(const struct trk_replay *t, struct trk_space space, uint64_t first,
+                      uint64_t end, uint64_t issued_us)
+{
+    for (uint64_t b = first / TRK_REPLAY_LINE_SEQS; first < end && b <= (end - 1) / TRK_REPLAY_LINE_SEQS;
+         b++) {
+        uint64_t tag = tag_of(space, b);
+        if (t->evictions != 0 && forgotten(t, tag, find(t, tag), issued_us))
+            return false;
+    }
+    return true;
+}
+
+void trk_replay_touch(struct trk_replay *t, struct trk_space space, uint64_t first, uint64_t end,
+                      uint64_t now_us)
+{
+    for (uint64_t b = first / TRK_REPLAY_LINE_SEQS; first < end && b <= (end - 1) / TRK_REPLAY_LINE_SEQS;
+         b++) {
+        struct trk_replay_line *line = find(t, tag_of(space, b));
+        if (line != NULL)
+            line->used_us = now_us;
+    }
 }
 
 void trk_replay_mark(struct trk_replay *t, struct trk_space space, uint64_t first, unsigned n,

@@ -9,7 +9,9 @@
  *
  * Evicting a line that is still fresh raises its set's floor time; a continuation issued at or
  * before the floor must be answered STALE when its line is not found, or was begun later (research
- * 5.1). So memory is constant and nothing fresh is forgotten.
+ * 5.1). So memory is constant and nothing fresh is forgotten. Continuations newer than the floor may be
+ * served because none is issued before trk_replay_known() of all that it is good for, and each
+ * touches the lines that there are: the floor is never below the issue of one that lost marks.
  *
  * Threading: one writer. Times are the server's wall clock in us.
  */
@@ -58,6 +60,17 @@ struct trk_space {
  */
 uint64_t trk_replay_sent(const struct trk_replay *t, struct trk_space space, uint64_t first,
                          unsigned n, uint64_t issued_us, bool *stale);
+
+/*
+ * Is all known that was ever marked in [first, end), to one whose continuation was issued at issued_us?
+ * False: answer STALE. One look-up for each line's worth of seqs.
+ */
+bool trk_replay_known(const struct trk_replay *t, struct trk_space space, uint64_t first,
+                      uint64_t end, uint64_t issued_us);
+
+/* A continuation good for [first, end) is issued: what is marked there stays as long as it is fresh. */
+void trk_replay_touch(struct trk_replay *t, struct trk_space space, uint64_t first, uint64_t end,
+                      uint64_t now_us);
 
 /* Marks those of the n (at most 64) seqs from `first` on whose bit is set. Makes room by eviction
  * where needed. */

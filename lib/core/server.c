@@ -131,6 +131,7 @@ static void make_stale(const struct trk_server *srv, const struct trk_law *paren
     req->secret.nonce_step = srv->seal.step(srv->seal.ctx);
     req->reason = TRK_REASON_STALE;
     req->give_cont = true;
+    req->keep_first = req->keep_end = 0;
     req->n_grants = 0;
     req->n_refused = 0;
 }
@@ -170,6 +171,7 @@ static void fill_request(const struct trk_request_pkt *q, const struct trk_addr 
     req->hole = q->hole;
     req->first = (parent->flags & TRK_LAW_FIRST) != 0;
     req->give_cont = false;
+    req->keep_first = req->keep_end = 0;
     req->reason = TRK_REASON_OK;
     req->asked = q->n_asks > 0;
     req->cont_issued_us = parent->issued_us;
@@ -218,10 +220,17 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
         n += q->range[i].count;
     req->to.limit =
         trk_law_limit(&req->law, q->k, n, q->w_cl_pkts, (q->c.flags & TRK_REQ_PROBE) != 0);
-    if (!grant(replay, q, req))
-        make_stale(srv, parent, req);
-    else if (q->kind == TRK_KIND_ASK && (q->c.flags & TRK_REQ_REFRESH) != 0)
+    bool known = grant(replay, q, req);
+    if (known && q->kind == TRK_KIND_ASK && (q->c.flags & TRK_REQ_REFRESH) != 0)
         refresh(q, parent, now_us, req);
+    if (req->give_cont) { /* issued anew, it would hide what was forgotten since the parent's issue */
+        req->keep_first = q->k + 1;
+        req->keep_end = trk_law_range_end(&req->law);
+        known = known && trk_replay_known(replay, req->to.space, req->keep_first, req->keep_end,
+                                          parent->issued_us);
+    }
+    if (!known)
+        make_stale(srv, parent, req);
     return TRK_V_REQUEST;
 }
 

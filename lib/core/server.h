@@ -22,6 +22,7 @@
 
 enum {
     TRK_FRESHNESS_US = 10 * 1000000, /* proofs and replay */
+    TRK_HELD_US = 100000, /* an answer may be sealed so much later than its request was committed */
     TRK_HEAD_BYTES_MAX = TRK_DATA_BYTES + 2 + TRK_CONT_BYTES + 1 + 8 * TRK_SACKS_MAX,
     TRK_UP_INITIAL_BYTES =
         65536, /* uplink bytes that may be sent before the first answer to a REQUEST */
@@ -71,6 +72,7 @@ struct trk_request {
     size_t pkt_len; /* of the whole datagram: an answer without DATA stays within it */
     bool first;     /* its continuation comes straight from an OPEN's answer */
     bool give_cont; /* seal law and secret into the answer */
+    uint64_t keep_first, keep_end; /* seqs that this continuation is good for, in to.space */
     uint8_t reason; /* enum trk_reason: why nothing more was granted; OK if all asked was */
     bool asked;     /* it asked for packets */
     uint64_t cont_issued_us; /* of the continuation presented */
@@ -125,8 +127,8 @@ void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum 
 /* Answers an UPLINK for which there is no soft state here. Writes to ev->reply/reply_len. */
 void trk_server_need_cont(const struct trk_server *srv, struct trk_event *ev);
 
-/* Marks what a derived epoch closes (HOLE: its hole to its base). Call once per REQUEST event,
- * before serving. */
+/* Marks what a derived epoch closes (HOLE: its hole to its base), and keeps what the continuation to
+ * be given leans on. Call once per REQUEST event, before serving. */
 void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
                        const struct trk_request *req);
 

@@ -63,6 +63,8 @@ void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, 
                        const struct trk_request *req)
 {
     (void)srv;
+    trk_replay_touch(replay, req->to.space, req->keep_first, req->keep_end,
+                     now_us + TRK_HELD_US);
     if (req->kind != TRK_KIND_HOLE || req->reason == TRK_REASON_STALE ||
         req->reason == TRK_REASON_PROOF_BAD)
         return;

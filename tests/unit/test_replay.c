@@ -100,7 +100,7 @@ START_TEST(evictions_never_forget_silently)
             unsigned j = (unsigned)rng_in(&r, i > 900 ? i - 900 : 0, i); /* still fresh */
             bool stale = false;
             /* the continuation was there before the packet was sent */
-            bool yes = sent(marks[j].s, marks[j].seq, marks[j].at_us - rng_below(&r, 500), &stale);
+            bool yes = sent(marks[j].s, marks[j].seq, marks[j].at_us - rng_below(&r, 100), &stale);
             ck_assert_msg(yes || stale, "mark %u at %u", j, i);
             known += yes;
             told += !yes;
@@ -138,6 +138,37 @@ START_TEST(continuation_newer_than_the_floor_is_served)
 }
 END_TEST
 
+/* A clock that was set back leaves floors in the future: they say nothing about continuations of now. */
+START_TEST(floor_in_the_future_is_none)
+{
+    bool stale = false;
+    begin(TRK_REPLAY_MIN_BYTES);
+    for (uint64_t rho = 1; rho < 500; rho++)
+        trk_replay_mark(&table, (struct trk_space){rho, 1}, 1, 1, 1, 100000000);
+    ck_assert(!sent((struct trk_space){9000, 1}, 1, 100000000, &stale));
+    ck_assert(stale);
+    stale = false;
+    ck_assert(!sent((struct trk_space){9000, 1}, 1, 1001, &stale));
+    ck_assert(!stale);
+}
+END_TEST
+
+/* What a continuation leans on outlives its freshness, however long ago it was marked. */
+START_TEST(touched_lines_are_not_forgotten_silently)
+{
+    const struct trk_space s = {7, 1};
+    begin(TRK_REPLAY_MIN_BYTES);
+    trk_replay_mark(&table, s, 1, 1, 1, 1000);
+    trk_replay_touch(&table, s, 1, 2, 15000);
+    ck_assert(trk_replay_known(&table, s, 1, 5000, 15000));
+    for (uint64_t rho = 100; rho < 600; rho++)
+        trk_replay_mark(&table, (struct trk_space){rho, 1}, 1, 1, 1, 16000);
+    ck_assert(!trk_replay_known(&table, s, 1, 2, 15000));
+    ck_assert(trk_replay_known(&table, s, 1, 1, 15000)); /* nothing is asked */
+    ck_assert(trk_replay_known(&table, s, 384, 768, 16001));
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {init_refuses_what_cannot_be,
@@ -145,7 +176,9 @@ int main(void)
                                   random_against_bitmap_exact,
                                   evictions_never_forget_silently,
                                   old_lines_go_without_a_trace,
-                                  continuation_newer_than_the_floor_is_served};
+                                  continuation_newer_than_the_floor_is_served,
+                                  floor_in_the_future_is_none,
+                                  touched_lines_are_not_forgotten_silently};
     int rc = unit_run("replay", tests, COUNT(tests));
     free(mem);
     return rc;

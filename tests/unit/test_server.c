@@ -249,6 +249,33 @@ START_TEST(request_refresh_rebases)
 }
 END_TEST
 
+/* A new continuation is newer than the floor: it must not be had for seqs whose marks are lost. */
+START_TEST(request_refresh_does_not_launder_what_was_forgotten)
+{
+    struct trk_request_pkt q = {.c = {.flags = TRK_REQ_REFRESH}};
+    connect_it();
+    ck_assert_int_eq(ask(1, 10, NOW_US + 1000), TRK_V_REQUEST);
+    (void)serve_all(NOW_US + 1000);
+    request(&q, 0, 0);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_REQUEST);
+    ck_assert(ev.req.give_cont && ev.req.reason == TRK_REASON_OK);
+    trk_server_commit(&srv, &table, NOW_US + 2000, &ev.req);
+    ev.req.law.issued_us = NOW_US + 2000;
+    ck_assert_int_eq(trk_cont_seal(&srv.seal, &ev.req.law, &ev.req.secret, cont), TRK_OK);
+    for (uint64_t rho = 1; rho < 5000; rho++) /* many other connections */
+        trk_replay_mark(&table, (struct trk_space){rho, 5}, 1, 1, 1, NOW_US + 200000);
+    ck_assert_int_eq(ask(1, 10, NOW_US + 201000), TRK_V_REQUEST);
+    ck_assert(ev.req.n_grants == 0 && ev.req.reason == TRK_REASON_STALE);
+    request(&q, 0, 0);
+    ck_assert_int_eq(give(&peer, NOW_US + 201000), TRK_V_REQUEST);
+    ck_assert_uint_eq(ev.req.reason, TRK_REASON_STALE);
+    q.c.flags = 0; /* without a new continuation there is nothing to hide */
+    request(&q, 0, 0);
+    ck_assert_int_eq(give(&peer, NOW_US + 201000), TRK_V_REQUEST);
+    ck_assert_uint_eq(ev.req.reason, TRK_REASON_OK);
+}
+END_TEST
+
 START_TEST(request_hole_and_timeout_derive_and_close)
 {
     struct trk_request_pkt q = {.kind = TRK_KIND_HOLE, .hole = 3};
@@ -465,6 +492,7 @@ int main(void)
                                   request_proof_true_and_false,
                                   request_ranges_give_bounded_credit,
                                   request_refresh_rebases,
+                                  request_refresh_does_not_launder_what_was_forgotten,
                                   request_hole_and_timeout_derive_and_close,
                                   request_ages,
                                   request_refusals,
