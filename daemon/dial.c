@@ -19,6 +19,7 @@ enum {
     ACCEPTS_MAX = 64,        /* in one turn */
     STARVED_MS = 100,        /* without descriptors or room: how long accepting stops */
     SETUP_SECONDS = 10,      /* the shim sends the order at once */
+    SETUPS_MAX = 1024,       /* whoever does not: the oldest goes first, so that nobody is kept out */
     REFUSED_SECONDS = 2,     /* ICMP says for so long that the peer's daemon is gone, and nothing else comes */
     EPHEMERAL_FIRST = 32768, /* Linux's ip_local_port_range */
     EPHEMERAL_COUNT = 28232,
@@ -30,6 +31,8 @@ struct trk_dials {
     int listen_fd;
     struct trk_watch watch;
     struct trk_timer resume;
+    struct trk_dialled setups; /* only its links are used */
+    unsigned n_setups;
     struct trk_map cids;
     struct trk_memo memo;
     unsigned count;
@@ -64,6 +67,29 @@ uint16_t trk_dials_next_port(struct trk_dials *s)
     return (uint16_t)(EPHEMERAL_FIRST + s->next_port++ % EPHEMERAL_COUNT);
 }
 
+/* ---- waiting for orders ---- */
+
+static void join_setups(struct trk_dials *s, struct trk_dialled *c)
+{
+    struct trk_dialled *ring = &s->setups;
+    c->setup_prev = ring->setup_prev;
+    c->setup_next = ring;
+    ring->setup_prev->setup_next = c;
+    ring->setup_prev = c;
+    if (++s->n_setups > SETUPS_MAX)
+        trk_dial_drop(ring->setup_next);
+}
+
+static void leave_setups(struct trk_dials *s, struct trk_dialled *c)
+{
+    if (c->setup_next == NULL)
+        return;
+    c->setup_prev->setup_next = c->setup_next;
+    c->setup_next->setup_prev = c->setup_prev;
+    c->setup_next = c->setup_prev = NULL;
+    s->n_setups--;
+}
+
 /* ---- ends ---- */
 
 static void close_parts(struct trk_dialled *c)
@@ -84,6 +110,7 @@ void trk_dial_drop(struct trk_dialled *c)
     if (c->dead)
         return;
     c->dead = true;
+    leave_setups(s, c);
     close_parts(c);
     s->count--;
     trk_loop_defer_free(c->d->loop, c);
@@ -341,6 +368,7 @@ static void run_setup(struct trk_dialled *c)
         return;
     }
     c->d->count.connects++;
+    leave_setups(c->d->dials, c);
     c->state = TRK_DIAL_RACING;
     c->since_ns = now_ns(c);
     trk_dial_race(c);
@@ -412,6 +440,7 @@ static int start(struct trk_dials *s, int fd)
     s->count++;
     trk_loop_arm(s->d->loop, &c->timer, c->since_ns + SETUP_SECONDS * SECOND_NS);
     trk_loop_later(s->d->loop, &c->task);
+    join_setups(s, c);
     return 0;
 }
 
@@ -520,6 +549,7 @@ struct trk_dials *trk_dials_new(struct trk_daemon *d, int listen_fd)
         return NULL;
     s->d = d;
     s->listen_fd = listen_fd;
+    s->setups.setup_next = s->setups.setup_prev = &s->setups;
     s->resume.fire = resume_accepting;
     s->next_port = (unsigned)(trk_daemon_random(d) % EPHEMERAL_COUNT);
     s->memo.seed = trk_daemon_random(d);
@@ -535,6 +565,8 @@ void trk_dials_free(struct trk_dials *s)
 {
     if (s == NULL)
         return;
+    while (s->setups.setup_next != &s->setups)
+        trk_dial_drop(s->setups.setup_next);
     struct trk_party *next, *p = s->d->parties;
     for (; p != NULL; p = next) {
         next = p->next;

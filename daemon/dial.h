@@ -43,6 +43,8 @@ struct trk_dialled {
     uint64_t since_ns;         /* of the present state */
     bool dead;
 
+    struct trk_dialled *setup_next, *setup_prev; /* ring of those in SETUP, oldest first */
+
     struct trk_client *client; /* NULL: none, or none any more */
     uint64_t cid, nonce;
     struct trk_dial_peer peer[TRK_CONFIG_PEER_PORTS_MAX];

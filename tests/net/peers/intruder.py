@@ -7,7 +7,7 @@
                                           prints "closed" when the daemon closes it
     intruder.py listen AT UID             as user UID, listens under the name of a listener at AT,
                                           which no daemon was told of; holds it
-    intruder.py crowd SOCKET COUNT        holds COUNT silent connections to SOCKET
+    intruder.py crowd SOCKET COUNT TYPE   holds COUNT silent connections to SOCKET, of TYPE SOCK_...
 """
 
 import errno
@@ -74,13 +74,13 @@ def listen(place: str, uid: str) -> None:
     signal.pause()
 
 
-def crowd(control: str, count: str) -> None:
+def crowd(path: str, count: str, kind: str) -> None:
     """Keeps others out."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    held = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(int(count))]
+    held = [socket.socket(socket.AF_UNIX, getattr(socket, kind)) for _ in range(int(count))]
     for sock in held:
-        sock.connect(control)
+        sock.connect(path)
     print("holding", flush=True)
     signal.pause()
 

@@ -1,5 +1,6 @@
 """Bad datagrams at the daemon's ports while a transfer runs; local users who claim what is not theirs."""
 
+import resource
 import sys
 
 from netlab import Lab, check_equal, scenario
@@ -131,9 +132,24 @@ def crowd_at_the_control_socket(lab: Lab) -> None:
     """1,500 silent connections to the control socket keep nobody out"""
     lab.join()
     control = str(lab.server.daemon.socket)
-    intruder(lab.server, "crowd", control, "1500").wait_output("holding")
+    intruder(lab.server, "crowd", control, "1500", "SOCK_SEQPACKET").wait_output("holding")
     lab.server.run(str(stage() / "bin/trickles"), "status", "--socket", control, limit_s=10)
     web = Nginx(lab.server).start()
     web.add("file", MIB, lab.seed)
     curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(20)
+    lab.check_no_tcp()
+
+
+@scenario("trk")
+def crowd_at_the_data_socket(lab: Lab) -> None:
+    """silent connections to the data socket, more than the daemon has descriptors, keep nobody out"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    web.add("file", MIB, lab.seed)
+    daemon = lab.client.daemon
+    most = (daemon.program.fds() + 1200, resource.prlimit(daemon.program.pid, resource.RLIMIT_NOFILE)[1])
+    resource.prlimit(daemon.program.pid, resource.RLIMIT_NOFILE, most)
+    data = str(daemon.folder / "data.sock")
+    intruder(lab.client, "crowd", data, "1500", "SOCK_STREAM").wait_output("holding")
+    curl(lab.client, "--max-time", "5", "-o", "/dev/null", web.url("file")).succeed(10)
     lab.check_no_tcp()
