@@ -141,7 +141,7 @@ static void draw_near(struct rng *r, struct scenario *sc)
     sc->client.down_window_bytes = sc->client.up_window_bytes = sc->server.up_window_bytes = 1u << rng_in(r, 16, 22);
     sc->server.sock_bytes = (size_t)rng_log(r, 16, 22);
     sc->poll_ns = rng_log(r, 0, 9) * 1000;
-    sc->app.in_rate = sc->server.app.in_rate = 0;
+    sc->app.in_rate = sc->server.app.in_rate = sc->app.out_rate = sc->server.app.out_rate = 0;
     if (sc->server.soft && sc->server.app.kind == APP_BULK)
         sc->server.app.out_total = sc->app.out_total = rng_log(r, 10, 23);
     sc->server.file_bytes = rng_log(r, 10, 23);
@@ -168,7 +168,7 @@ void scenario_draw(uint64_t seed, struct scenario *sc)
         sc->server.amnesia = rng_below(&r, 2) != 0 ? AMNESIA_ALL : AMNESIA_OBJECT;
     if (rng_below(&r, 12) == 0)
         sc->table_loss_ns = rng_log(&r, 0, 12) * SIM_MS;
-    sc->may_fail = worst >= 100000 && (sc->up.dead_to_ns != 0 || sc->down.dead_to_ns != 0); /* in opening */
+    sc->may_fail = worst >= 100000 && (sc->up.dead_to_ns != 0 || sc->down.dead_to_ns != 0 || sc->up.burst_ppm != 0 || sc->down.burst_ppm != 0); /* in opening */
     sc->soft_loss = false; /* the daemon's table outlives nothing of it: named runs */
     if (rng_below(&r, 10) == 0)
         sc->server.table_bytes = TRK_REPLAY_MIN_BYTES; /* lines are evicted while fresh */
