@@ -12,4 +12,4 @@ systemdsystemunit_DATA = %D%/systemd/trickled.service
 EXTRA_DIST += %D%/systemd/trickled.service.in
 CLEANFILES += %D%/systemd/trickled.service
 %D%/systemd/trickled.service: %D%/systemd/trickled.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && sed -e 's|@sbindir[@]|$(sbindir)|' $(srcdir)/%D%/systemd/trickled.service.in > $@.tmp && mv $@.tmp $@
+	$(AM_V_GEN)$(MKDIR_P) %D%/systemd && sed -e 's|@sbindir[@]|$(sbindir)|' -e 's|@bindir[@]|$(bindir)|' $(srcdir)/%D%/systemd/trickled.service.in > $@.tmp && mv $@.tmp $@
