@@ -278,13 +278,14 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
             u->fin_acked = true;
         acked++;
     }
+    bool moved = up->ack > u->buf.una; /* part of a segment counts: what did not fit a small window */
     trk_sndbuf_release(&u->buf, &c->mem, up->ack);
     while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED &&
            seg_at(u, 0)->off + seg_at(u, 0)->len <= up->ack) {
         u->head = (u->head + 1) & (u->cap - 1);
         u->n--;
     }
-    if (acked > 0) {
+    if (acked > 0 || moved) {
         u->progress_ns = now_ns;
         u->backoff = 0;
         u->probed = false;
