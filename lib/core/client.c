@@ -383,6 +383,8 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
         return;
     }
     c->keepalive = true;
+    if (c->cur.n_asked + c->old.n_asked == 0)
+        c->refresh_due = true; /* the range may be used up, and the request that said so lost */
     c->last_out_ns = now_ns;
     c->keepalive_ns = trk_min64(2 * c->keepalive_ns, TRK_KEEPALIVE_MAX_MS * MS_NS);
     if (c->final_sent || trk_up_blocked(c))

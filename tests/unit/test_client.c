@@ -266,6 +266,38 @@ START_TEST(tiny_segments_wait_when_their_ring_is_full)
 }
 END_TEST
 
+/* Nothing more can be asked for but on a fresh continuation, and the request for that is lost: nothing else is under
+ * way that could show it. */
+START_TEST(keepalive_refreshes_when_the_range_is_used_up)
+{
+    struct bench b;
+    struct trk_request_pkt q;
+    opened(&b);
+    const uint64_t end = trk_law_range_end(&b.law);
+    for (uint64_t seq = 1; seq < end; seq++) {
+        ck_assert_int_eq(give_data(&b, seq, (seq - 1) * 100, false), TRK_OK);
+        for (unsigned i = 0; i < 4; i++) {
+            pass(&b, 1);
+            (void)drain(&b);
+        }
+    }
+    for (unsigned i = 0; i < 100; i++) { /* the first request for it, and nobody answers */
+        pass(&b, 1);
+        (void)drain(&b);
+    }
+    b.out_len = 0;
+    for (unsigned i = 0; i < 1100 && b.out_len == 0; i++) {
+        pass(&b, 1);
+        (void)drain(&b);
+    }
+    ck_assert_int_eq(trk_wire_read_request(b.out, b.out_len, &q), TRK_OK);
+    ck_assert_uint_eq(q.k, end - 1);
+    ck_assert_uint_eq(q.n_asks, 0);
+    ck_assert((q.c.flags & TRK_REQ_REFRESH) != 0);
+    bench_free(&b);
+}
+END_TEST
+
 /* Bytes far beyond what was asked for are nothing: neither kept nor a reason not to ask for those before. */
 START_TEST(data_beyond_the_window_stops_nothing)
 {
@@ -294,6 +326,7 @@ int main(void)
         cannot_open_counts_anew_after_data,
         keepalive_is_early_again_after_uplink_bytes,
         tiny_segments_wait_when_their_ring_is_full,
+        keepalive_refreshes_when_the_range_is_used_up,
         data_beyond_the_window_stops_nothing,
     };
     return unit_run("client", tests, COUNT(tests));
