@@ -344,6 +344,17 @@ static void set_abortive(struct trk_party *p, bool on)
     TRK_HEAP_OBJECT(p, struct trk_served, party)->abortive = on;
 }
 
+static void catch_up(struct trk_party *p)
+{
+    struct trk_served *c = TRK_HEAP_OBJECT(p, struct trk_served, party);
+    if (c->state != TRK_SERVED_ACCEPTING)
+        return;
+    if (set_up(c))
+        trk_loop_later(c->d->loop, &c->task);
+    else
+        trk_compat_abort(c);
+}
+
 static bool may_begin(const struct trk_compat *s, const struct trk_request *req)
 {
     uint64_t now_us = trk_loop_wall_us(s->d->loop);
@@ -375,6 +386,7 @@ static struct trk_served *make(struct trk_daemon *d, const struct trk_udp_path *
     c->timer.fire = timer_fired;
     c->party.tell = tell;
     c->party.set_abortive = set_abortive;
+    c->party.catch_up = catch_up;
     c->path = *path;
     c->local = path->local;
     trk_sockaddr_set_port(&c->local, req->secret.service_port);

@@ -71,9 +71,19 @@ static void hello(struct control_client *c, struct trk_ctl_msg *out)
     };
 }
 
+/* A worker may ask before we have seen that it has accepted. */
+static struct trk_party *find(const struct control_client *c, uint64_t id)
+{
+    struct trk_party *p = trk_party_find(c->s->d, id);
+    if (p == NULL || p->catch_up == NULL)
+        return p;
+    p->catch_up(p);
+    return trk_party_find(c->s->d, id);
+}
+
 static int option(struct control_client *c, const struct trk_ctl_option *o)
 {
-    struct trk_party *p = trk_party_find(c->s->d, o->id);
+    struct trk_party *p = find(c, o->id);
     struct linger l;
     if (p == NULL)
         return -ENOENT;
@@ -89,7 +99,7 @@ static int option(struct control_client *c, const struct trk_ctl_option *o)
 
 static void info(struct control_client *c, const struct trk_ctl_info *in, struct trk_ctl_msg *out)
 {
-    struct trk_party *p = trk_party_find(c->s->d, in->id);
+    struct trk_party *p = find(c, in->id);
     struct trk_party_facts facts;
     memset(&facts, 0, sizeof facts);
     out->type = TRK_CTL_INFO_REPLY;

@@ -23,6 +23,8 @@ struct trk_party {
     uid_t uid;
     pid_t pid; /* who made it (SO_PEERCRED); 0: not known */
     void (*tell)(struct trk_party *p, struct trk_party_facts *facts);
+    /* Takes in what tells who owns it, if that waits unread; may end the connection. May be NULL. */
+    void (*catch_up)(struct trk_party *p);
     /* SO_LINGER {1,0} was set (or unset): the application's close is a reset. May be NULL. */
     void (*set_abortive)(struct trk_party *p, bool on);
 };
