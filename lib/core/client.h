@@ -53,7 +53,7 @@ struct trk_client_info {
     uint16_t packet_size;
     uint64_t down_bytes; /* delivered in order */
     uint64_t up_bytes;   /* acknowledged */
-    uint64_t cuts, timeouts, stales, undone_hint;
+    uint64_t cuts, timeouts, stales, undone_hint, undone;
     uint64_t pkts_in, pkts_out, data_in, data_dup;
     uint64_t up_retransmits;
 };

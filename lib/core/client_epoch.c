@@ -59,6 +59,8 @@ static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t
     c->attempt = attempt;
     c->w_cl = w;
     c->parent_fold = fold;
+    c->hole_rcvd = false;
+    c->undo_left = 0;
     c->fs = w < child.fs_pkts ? w : child.fs_pkts;
     c->epoch = child;
     return true;
@@ -173,11 +175,17 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
         c->pending = false;
         forget_claims(c);
     } else if (ahead == 0 && !c->pending && law.base == c->law.base &&
-               law.law_base > c->law.law_base &&
+               (law.law_base > c->law.law_base ||
+                (law.law_base == c->law.law_base && law.w0_q > c->law.w0_q)) &&
                trk_law_range_end(&law) > trk_max64(c->cur.k, c->cur.high_asked)) {
         /* one too short for what was asked meanwhile would make every later claim malformed */
         c->law = c->epoch = law;
         verified(c, law.law_base - 1);
+        if (c->undo_left > 0 && law.wprior_q == 0) { /* undone: nothing to meter any more */
+            c->undo_left = 0;
+            c->fs = 0;
+            c->stat.undone++;
+        }
     } else {
         return;
     }
@@ -198,6 +206,17 @@ static void late_arrival(struct trk_client *c, const struct trk_track *t, uint64
         c->reorder_steps++;
     c->reorder_cut = c->stat.cuts;
     c->stat.undone_hint++;
+}
+
+/* If all that was declared lost came after all, the cut was for nothing (RFC 5682's idea). */
+static void note_undo(struct trk_client *c, const struct trk_data_pkt *d)
+{
+    if (d->seq == c->hole) {
+        c->hole_nonce = d->nonce;
+        c->hole_rcvd = true;
+    }
+    if (c->hole_rcvd && c->old.n_lost == 0 && c->kind == TRK_KIND_HOLE)
+        c->undo_left = TRK_UNDO_TRIES;
 }
 
 /* All up to seq was sent: no longer just credit. */
@@ -230,6 +249,8 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     sent_up_to(t, d->seq);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
+    if (was == TRK_SEQ_LOST && t == &c->old)
+        note_undo(c, d);
     if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
     if ((d->c.flags & TRK_DATA_LATE) == 0 &&

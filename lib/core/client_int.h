@@ -28,6 +28,7 @@ enum {
     TRK_REORDER_MAX = 300,
     TRK_REORDER_STEPS_MAX = 4,
     TRK_REORDER_FORGET_CUTS = 16,
+    TRK_UNDO_TRIES = 3,
     TRK_KEEPALIVE_FIRST_MS =
         1000, /* doubled up to the next: a lost push is found soon after activity */
     TRK_KEEPALIVE_MAX_MS = 20000,  /* NATs forget UDP after 30 s */
@@ -94,6 +95,9 @@ struct trk_client {
     uint32_t w_cl; /* frozen while pending */
     uint32_t fs;   /* packets that were under way at the last cut */
     uint64_t parent_fold;
+    uint64_t hole_nonce;  /* the hole's, if it came after all */
+    bool hole_rcvd;
+    unsigned undo_left;   /* requests that still say that the cut was wrong */
     /* What the server has verified of the present epoch: base..good_k. After a bad nonce claims go
      * back to it. */
     uint64_t good_k, good_fold;

@@ -59,6 +59,23 @@ static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
     return due;
 }
 
+/* Says that the cut was wrong: its hole came. The answer is a continuation as from a refresh. */
+static bool fill_undo(struct trk_client *c, struct trk_request_pkt *q)
+{
+    struct trk_law child;
+    if (c->undo_left == 0 || c->pending || q->n_ranges == TRK_PROOF_RANGES_MAX)
+        return false;
+    c->undo_left--;
+    if (trk_law_undo(&c->law, c->hole, c->cur.k, 0, &child) != TRK_OK)
+        return false;
+    q->kind = TRK_KIND_UNDO;
+    q->hole = c->hole;
+    q->range[q->n_ranges++] = (struct trk_proof_range){.first = c->hole, .count = 1};
+    q->proof ^= c->hole_nonce;
+    trk_epoch_told(c);
+    return true;
+}
+
 static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request_pkt *q)
 {
     uint32_t n_seqs = 0;
@@ -71,9 +88,12 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     q->w_cl_pkts = c->pending ? c->w_cl : trk_law_window(&c->law, c->cur.k);
     uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
     q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
+    if (fill_undo(c, q))
+        return;
     /* The server takes what is asked for as what is under way: a request that asks for nothing would
-     * look idle, and shrink the window. */
-    if ((q->n_asks > 0 || c->refresh_due) && wants_refresh(c, now_ns)) {
+     * look idle, and shrink the window; after a second it is idle, and keeps the continuation fresh. */
+    bool idle = hold_us >= TRK_IDLE_US;
+    if ((q->n_asks > 0 || c->refresh_due || idle) && wants_refresh(c, now_ns)) {
         q->c.flags |= TRK_REQ_REFRESH;
         trk_epoch_told(c);
     }

@@ -111,6 +111,23 @@ void trk_law_refresh(const struct trk_law *parent, uint64_t k, uint64_t asked, u
     }
 }
 
+int trk_law_undo(const struct trk_law *parent, uint64_t f, uint64_t k, uint32_t ssthresh_prev_q,
+                 struct trk_law *child)
+{
+    uint64_t w = parent->wprior_q >> TRK_Q;
+    if ((parent->flags & TRK_LAW_TIMEOUT) != 0 || w == 0 || f + 2 * w + 1 != parent->base ||
+        k + 1 < parent->law_base || k >= parent->base + 2 * w)
+        return TRK_E_FIELD;
+    *child = *parent;
+    child->generation = (uint8_t)(parent->generation + 1);
+    child->law_base = k + 1;
+    child->w0_q = max_u32(trk_law_window_q(parent, k), parent->wprior_q);
+    child->ssthresh_q = max_u32(parent->ssthresh_q, ssthresh_prev_q);
+    child->wprior_q = 0; /* not twice */
+    child->fs_pkts = 0;
+    return TRK_OK;
+}
+
 void trk_law_stale(const struct trk_law *parent, struct trk_law *child)
 {
     uint32_t iw = pkts_q(TRK_IW_PKTS);

@@ -108,6 +108,15 @@ int trk_law_derive(const struct trk_law *parent, enum trk_kind kind, uint64_t f,
 void trk_law_refresh(const struct trk_law *parent, uint64_t k, uint64_t asked, uint32_t w_cl,
                      uint64_t age_us, uint32_t rtt_us, struct trk_law *child);
 
+/*
+ * UNDO: the hole f of the cut that began this epoch was no loss, it arrived after all (proved by the
+ * caller). Same epoch and base; the law goes on at k + 1 with the window and ssthresh from before the
+ * cut. Only once, and only soon after the cut. Returns TRK_OK, or TRK_E_FIELD where it does not
+ * apply.
+ */
+int trk_law_undo(const struct trk_law *parent, uint64_t f, uint64_t k, uint32_t ssthresh_prev_q,
+                 struct trk_law *child) __attribute__((warn_unused_result));
+
 /* STALE: a new space from seq 0 with a restarted window. */
 void trk_law_stale(const struct trk_law *parent, struct trk_law *child);
 

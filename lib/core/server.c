@@ -35,6 +35,12 @@ static enum trk_verdict refuse(const struct trk_server *srv, struct trk_event *e
     return TRK_V_REPLY;
 }
 
+/* Kinds that ask in another epoch than the continuation's. */
+static bool is_derived(enum trk_kind kind)
+{
+    return kind == TRK_KIND_HOLE || kind == TRK_KIND_TIMEOUT;
+}
+
 /* The claim of a REQUEST: B..k, for derived epochs the parent's B..f-1 as well, and the ranges. */
 static int check_proof(const struct trk_server *srv, const struct trk_request_pkt *q,
                        const struct trk_law *parent, const struct trk_request *req, bool *good)
@@ -42,7 +48,7 @@ static int check_proof(const struct trk_server *srv, const struct trk_request_pk
     const struct trk_law *law = &req->law;
     uint64_t want = 0;
     int rc = TRK_OK;
-    if (req->kind != TRK_KIND_ASK)
+    if (is_derived(req->kind))
         rc = trk_proof_span(&srv->seal, req->to.nonce_step, req->to.space, parent->base, q->hole,
                             &want);
     if (rc == TRK_OK)
@@ -55,16 +61,26 @@ static int check_proof(const struct trk_server *srv, const struct trk_request_pk
     return rc;
 }
 
+/* How many ranges speak of this epoch: the last one of an UNDO is the hole that came after all. */
+static unsigned claimed_ranges(const struct trk_request_pkt *q)
+{
+    return q->kind == TRK_KIND_UNDO && q->n_ranges > 0 ? q->n_ranges - 1u : q->n_ranges;
+}
+
 /* Are k and the ranges such as this epoch could have? Ranges are already known to be disjoint and
  * descending. */
 static bool claim_in_range(const struct trk_request_pkt *q, const struct trk_law *law)
 {
     uint64_t end = trk_law_range_end(law);
+    unsigned n = claimed_ranges(q);
     if (q->k + 1 < law->base || q->k >= end)
         return false;
-    if (q->n_ranges == 0)
+    if (q->kind == TRK_KIND_UNDO && (n == q->n_ranges || q->range[n].first != q->hole ||
+                                     q->range[n].count != 1 || q->hole >= law->base))
+        return false;
+    if (n == 0)
         return true;
-    const struct trk_proof_range *top = &q->range[0], *low = &q->range[q->n_ranges - 1];
+    const struct trk_proof_range *top = &q->range[0], *low = &q->range[n - 1];
     return low->first > q->k && top->first + top->count <= end;
 }
 
@@ -195,7 +211,11 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
 {
     struct trk_request *req = &ev->req;
     req->law = *parent;
-    if (q->kind != TRK_KIND_ASK) {
+    struct trk_law undone;
+    if (q->kind == TRK_KIND_UNDO &&
+        trk_law_undo(parent, q->hole, q->k, req->secret.ssthresh_prev_q, &undone) != TRK_OK)
+        return drop(ev, TRK_E_FIELD);
+    if (is_derived(q->kind)) {
         int rc = trk_law_derive(parent, q->kind, q->hole, q->attempt, q->w_cl_pkts, &req->law);
         if (rc != TRK_OK)
             return drop(ev, rc);
@@ -216,12 +236,15 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
         return TRK_V_REQUEST;
     }
     uint32_t n = 0;
-    for (unsigned i = 0; i < q->n_ranges; i++)
+    for (unsigned i = 0; i < claimed_ranges(q); i++)
         n += q->range[i].count;
     req->to.limit =
         trk_law_limit(&req->law, q->k, n, q->w_cl_pkts, (q->c.flags & TRK_REQ_PROBE) != 0);
     bool known = grant(replay, q, req);
-    if (known && q->kind == TRK_KIND_ASK && (q->c.flags & TRK_REQ_REFRESH) != 0)
+    if (known && q->kind == TRK_KIND_UNDO) {
+        req->law = undone;
+        req->give_cont = true;
+    } else if (known && q->kind == TRK_KIND_ASK && (q->c.flags & TRK_REQ_REFRESH) != 0)
         refresh(q, parent, now_us, req);
     if (req->give_cont) { /* issued anew, it would hide what was forgotten since the parent's issue */
         req->keep_first = q->k + 1;
@@ -243,7 +266,7 @@ static enum trk_verdict read_request(const struct trk_server *srv, const struct 
     int rc = trk_wire_read_request(pkt, len, &q);
     if (rc != TRK_OK)
         return drop(ev, rc);
-    if (q.kind > TRK_KIND_TIMEOUT) /* laid out, not spoken */
+    if (q.kind > TRK_KIND_UNDO) /* laid out, not spoken */
         return drop(ev, TRK_E_FIELD);
     rc = trk_cont_open(&srv->seal, q.cont, q.cont_len, &parent, &ev->req.secret);
     if (rc == TRK_OK && ev->req.secret.opened_us + srv->lifetime_us < now_us)

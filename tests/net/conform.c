@@ -260,12 +260,24 @@ static bool fold(const struct conform *c, struct space *s, uint64_t first, uint6
     return true;
 }
 
+/* Is q asked in another epoch than its continuation's? */
+static bool is_derived(const struct trk_request_pkt *q)
+{
+    return q->kind == TRK_KIND_HOLE || q->kind == TRK_KIND_TIMEOUT;
+}
+
+/* Ranges of the epoch asked in: the last one of an UNDO is the hole that came after all. */
+static unsigned own_ranges(const struct trk_request_pkt *q)
+{
+    return q->kind == TRK_KIND_UNDO && q->n_ranges > 0 ? q->n_ranges - 1u : q->n_ranges;
+}
+
 /* Judges the proof of q, asked in law (derived from parent where kind is no ASK). */
 static bool proof_is_good(struct conform *c, const struct trk_request_pkt *q, struct space *s,
                           const struct trk_law *parent, const struct trk_law *law)
 {
     uint64_t want = 0, missing = 0;
-    bool all = q->kind == TRK_KIND_ASK || fold(c, s, parent->base, q->hole, &want, &missing);
+    bool all = !is_derived(q) || fold(c, s, parent->base, q->hole, &want, &missing);
     all = all && fold(c, s, law->base, q->k + 1, &want, &missing);
     for (unsigned i = 0; all && i < q->n_ranges; i++)
         all = fold(c, s, q->range[i].first, q->range[i].first + q->range[i].count, &want, &missing);
@@ -294,9 +306,10 @@ static bool claim_in_range(const struct trk_request_pkt *q, const struct trk_law
     uint64_t end = trk_law_range_end(law);
     if (q->k + 1 < law->base || q->k >= end)
         return false;
-    if (q->n_ranges == 0)
+    unsigned n = own_ranges(q);
+    if (n == 0)
         return true;
-    const struct trk_proof_range *top = &q->range[0], *low = &q->range[q->n_ranges - 1];
+    const struct trk_proof_range *top = &q->range[0], *low = &q->range[n - 1];
     return low->first > q->k && top->first + top->count <= end;
 }
 
@@ -304,7 +317,7 @@ static bool claim_in_range(const struct trk_request_pkt *q, const struct trk_law
 static void take_grant(struct space *s, const struct trk_request_pkt *q, const struct trk_law *law)
 {
     uint32_t n = 0;
-    for (unsigned i = 0; i < q->n_ranges; i++)
+    for (unsigned i = 0; i < own_ranges(q); i++)
         n += q->range[i].count;
     uint64_t limit = trk_law_limit(law, q->k, n, q->w_cl_pkts, (q->c.flags & TRK_REQ_PROBE) != 0);
     if (limit > s->limit)
@@ -321,7 +334,7 @@ static bool law_of(const struct trk_request_pkt *q, struct trk_law *parent, stru
     if (trk_cont_read_law(q->cont, q->cont_len, parent) != TRK_OK)
         return false;
     *law = *parent;
-    if (q->kind != TRK_KIND_ASK &&
+    if (is_derived(q) &&
         trk_law_derive(parent, q->kind, q->hole, q->attempt, q->w_cl_pkts, law) != TRK_OK)
         return false;
     return true;

@@ -217,7 +217,7 @@ static void judge_request(struct judge *c, const uint8_t *p, size_t cont_at, uin
     sent = sent && fold(s, l.base, k + 1, &acc);
     for (unsigned i = 0; i < n_ranges; i++) {
         uint64_t first = at(p, 72 + 8 * i, 6), count = at(p, 72 + 8 * i + 6, 2);
-        n += count;
+        n += kind == 3 && i == n_ranges - 1 ? 0 : count; /* the hole of an UNDO is no credit */
         sent = sent && fold(s, first, first + count, &acc);
     }
     c->now_bad_proof = !sent || acc != proof;

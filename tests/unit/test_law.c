@@ -299,6 +299,25 @@ START_TEST(refresh_by_hand)
 }
 END_TEST
 
+START_TEST(undo_by_hand)
+{
+    struct trk_law l = law_of(20, 12, 30), cut, c;
+    ck_assert_int_eq(trk_law_derive(&l, TRK_KIND_HOLE, 20, 0, 1000, &cut), TRK_OK);
+    ck_assert(cut.base == 20 + 2 * 12 + 1 && cut.w0_q == Q(6));
+    ck_assert_int_eq(trk_law_undo(&cut, 20, cut.base + 1, Q(30), &c), TRK_OK);
+    ck_assert(c.base == cut.base && c.law_base == cut.base + 2 && c.epoch == cut.epoch);
+    ck_assert(c.w0_q == Q(12) && c.ssthresh_q == Q(30) && c.wprior_q == 0 && c.fs_pkts == 0);
+    ck_assert_uint_eq(c.generation, cut.generation + 1);
+    ck_assert_int_eq(trk_law_undo(&c, 20, cut.base + 1, Q(30), &c), TRK_E_FIELD); /* not twice */
+    ck_assert_int_eq(trk_law_undo(&cut, 21, cut.base, 0, &c), TRK_E_FIELD);       /* another seq */
+    ck_assert_int_eq(trk_law_undo(&cut, 20, cut.base - 2, 0, &c), TRK_E_FIELD);
+    ck_assert_int_eq(trk_law_undo(&cut, 20, cut.base + 23, 0, &c), TRK_OK);
+    ck_assert_int_eq(trk_law_undo(&cut, 20, cut.base + 24, 0, &c), TRK_E_FIELD); /* too late */
+    ck_assert_int_eq(trk_law_derive(&l, TRK_KIND_TIMEOUT, 20, 0, 1000, &cut), TRK_OK);
+    ck_assert_int_eq(trk_law_undo(&cut, 20, cut.base, 0, &c), TRK_E_FIELD);
+}
+END_TEST
+
 START_TEST(stale_by_hand)
 {
     struct trk_law l = law_of(5000, 80, 40), c;
@@ -324,7 +343,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {window_each_step_equals_per_ack_reno,
+    const TTest *const tests[] = {window_each_step_equals_per_ack_reno, undo_by_hand,
                                   window_refresh_at_every_point_equals_per_ack_reno,
                                   window_refreshed_often_equals_per_ack_reno,
                                   window_refresh_of_huge_window_never_gains,

@@ -276,6 +276,44 @@ START_TEST(request_refresh_does_not_launder_what_was_forgotten)
 }
 END_TEST
 
+START_TEST(request_undo_wants_the_hole_itself)
+{
+    struct trk_request_pkt q = {.kind = TRK_KIND_HOLE, .hole = 3};
+    uint64_t nonce[8], base = 3 + 2 * 12 + 1;
+    connect_it();
+    ck_assert_int_eq(ask(1, 10, NOW_US), TRK_V_REQUEST);
+    (void)serve_all(NOW_US);
+    ck_assert_int_eq(trk_proof_nonces(&srv.seal, 1, ev.req.to.space, 1, 8, nonce), TRK_OK);
+    q.proof = nonce[0] ^ nonce[1];
+    q.k = base - 1;
+    request(&q, base, 1);
+    ck_assert_int_eq(give(&peer, NOW_US + 1000), TRK_V_REQUEST);
+    ev.req.law.issued_us = NOW_US + 1000;
+    ck_assert_int_eq(trk_cont_seal(&srv.seal, &ev.req.law, &ev.req.secret, cont), TRK_OK);
+    q = (struct trk_request_pkt){.kind = TRK_KIND_UNDO, .hole = 3, .k = base - 1, .n_ranges = 1};
+    q.range[0] = (struct trk_proof_range){.first = 3, .count = 1};
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_REQUEST); /* it never came: no proof */
+    ck_assert(ev.req.reason == TRK_REASON_PROOF_BAD && !ev.req.give_cont);
+    q.proof = nonce[2];
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_REQUEST);
+    ck_assert(ev.req.give_cont && ev.req.law.w0_q == 12u << TRK_Q && ev.req.law.base == base);
+    ck_assert_uint_eq(ev.req.n_grants, 6); /* by the cut's law: the hole is no credit either */
+    q.range[0].count = 2;
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_DROP);
+    q.n_ranges = 0;
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_DROP);
+    q.n_ranges = 1;
+    q.range[0] = (struct trk_proof_range){.first = 4, .count = 1};
+    q.hole = 4;
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 2000), TRK_V_DROP); /* no cut was made for that one */
+}
+END_TEST
+
 START_TEST(request_hole_and_timeout_derive_and_close)
 {
     struct trk_request_pkt q = {.kind = TRK_KIND_HOLE, .hole = 3};
@@ -307,7 +345,7 @@ START_TEST(request_hole_and_timeout_derive_and_close)
     q.hole = 0;
     request(&q, q.k + 1, 10);
     ck_assert_int_eq(give(&peer, NOW_US + 3000), TRK_V_DROP);
-    for (unsigned kind = TRK_KIND_UNDO; kind < TRK_KIND_COUNT; kind++) { /* laid out, not spoken */
+    for (unsigned kind = TRK_KIND_CE; kind < TRK_KIND_COUNT; kind++) { /* laid out, not spoken */
         q.kind = (enum trk_kind)kind;
         request(&q, 1, 1);
         ck_assert_int_eq(give(&peer, NOW_US + 3000), TRK_V_DROP);
@@ -493,6 +531,7 @@ int main(void)
                                   request_ranges_give_bounded_credit,
                                   request_refresh_rebases,
                                   request_refresh_does_not_launder_what_was_forgotten,
+                                  request_undo_wants_the_hole_itself,
                                   request_hole_and_timeout_derive_and_close,
                                   request_ages,
                                   request_refusals,
