@@ -71,7 +71,8 @@ int trk_store_save(int fd, const struct trk_store *store)
 
 int trk_store_load(int fd, struct trk_store *store)
 {
-    struct sock_filter program[PROGRAM_MAX];
+    /* Zeroed because memory checkers take the length for bytes, and the rest for never written. */
+    struct sock_filter program[PROGRAM_MAX] = {{0}};
     socklen_t count = PROGRAM_MAX; /* in instructions, a habit of this one option */
     store->count = 0;
     if (trk_real.getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, program, &count) != 0) {
