@@ -1,6 +1,6 @@
 #!/bin/sh
 # budget: 300
-# One end-to-end run with both daemons, and the programs under the shim, under AddressSanitizer.
+# One end-to-end run with both daemons under AddressSanitizer.
 set -eu
 if [ -z "${ASAN_STAGE:-}" ]; then
     echo "SKIP: ASAN_STAGE is not set; 20-asan.sh installs that tree"

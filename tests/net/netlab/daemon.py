@@ -17,26 +17,14 @@ LISTENING = "00010000"
 
 
 def stage() -> Path:
-    """The installed tree; ASAN_STAGE names another one, built with AddressSanitizer."""
+    """The installed tree that daemons come from; ASAN_STAGE names one under AddressSanitizer."""
     return Path(os.environ.get("ASAN_STAGE") or STAGE)
 
 
-def asan_runtime() -> str:
-    """The sanitizer's library, which has to be loaded before ours."""
-    done = subprocess.run(
-        ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
-
-
 def shim_environment(socket: Path) -> Dict[str, str]:
-    """What puts a program under the shim, talking to the daemon at socket."""
-    preload = str(stage() / "lib/libtrickles.so")
-    environment = {"TRICKLES_SOCKET": str(socket)}
-    if os.environ.get("ASAN_STAGE"):
-        preload = asan_runtime() + ":" + preload
-        environment["ASAN_OPTIONS"] = "detect_leaks=0"  # the programs' own leaks are not ours
-    return {**environment, "LD_PRELOAD": preload}
+    """What puts a program under the shim, talking to the daemon at socket. Never the sanitized
+    library: curl with that run time preloaded locks up in setlocale before it gets to a socket."""
+    return {"TRICKLES_SOCKET": str(socket), "LD_PRELOAD": str(STAGE / "lib/libtrickles.so")}
 
 
 def make_secret(path: Path) -> None:

