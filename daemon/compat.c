@@ -332,7 +332,7 @@ static void tell(struct trk_party *p, struct trk_party_facts *f)
     f->info.remote = trk_addrs_to_ipc(&c->remote);
     f->info.rtt_us = c->srtt_us;
     f->info.cwnd_pkts = c->window_pkts;
-    f->info.mss_bytes = trk_payload_bytes(c->soft.to.packet_size);
+    f->info.mss_bytes = c->soft.to.payload_bytes;
     f->info.bytes_acked = c->soft.down_una;
     f->info.bytes_received = c->bytes_up;
     f->info.bytes_retrans = c->soft.bytes_down - c->soft.down_high;
@@ -504,7 +504,7 @@ static void on_open(struct trk_daemon *d, const struct trk_udp_path *path, struc
     d->count.opens += reason == TRK_REASON_OK;
     d->count.refused += reason == TRK_REASON_NO_SERVICE;
     d->count.busy += reason == TRK_REASON_BUSY;
-    trk_server_answer_open(&d->server, trk_loop_wall_us(d->loop), reason, ev);
+    trk_server_answer_open(&d->server, trk_loop_wall_us(d->loop), reason, false, ev);
 }
 
 static void send_reply(struct trk_port *port, const struct trk_udp_path *path, const struct trk_event *ev)

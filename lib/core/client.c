@@ -228,6 +228,7 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     case TRK_REASON_STALE:
     case TRK_REASON_NO_SERVICE:
     case TRK_REASON_BUSY:
+    case TRK_REASON_AWAY:
     case TRK_REASON_COUNT:
     default:
         break;

@@ -9,7 +9,7 @@
 
 static uint16_t payload_of(const struct trk_client *c)
 {
-    return (uint16_t)(c->epoch.packet_size - TRK_DATA_BYTES);
+    return trk_law_payload_bytes(&c->epoch);
 }
 
 /* Wants [from, to), less what is here already. */

@@ -39,7 +39,8 @@ enum trk_law_id {
 enum {                         /* flags of the law part */
        TRK_LAW_TIMEOUT = 0x01, /* an epoch that a timeout began */
        TRK_LAW_FIRST = 0x02,   /* comes from the answer to an OPEN: no soft state exists yet */
-       TRK_LAW_KNOWN = 0x03,
+       TRK_LAW_STATELESS = 0x04, /* the service is stateless: DATA names states; for the connection's life */
+       TRK_LAW_KNOWN = 0x07,
 };
 
 /* The law part of a transport continuation, in clear on the wire. */
@@ -84,6 +85,13 @@ static inline uint32_t trk_law_window(const struct trk_law *law, uint64_t k)
  */
 uint64_t trk_law_limit(const struct trk_law *law, uint64_t k, uint32_t n, uint32_t w_cl,
                        bool probe);
+
+/* Stream bytes of a full DATA packet of this connection. */
+static inline uint16_t trk_law_payload_bytes(const struct trk_law *law)
+{
+    unsigned state = (law->flags & TRK_LAW_STATELESS) != 0 ? TRK_DATA_STATE_BYTES : 0;
+    return (uint16_t)(law->packet_size - TRK_DATA_BYTES - state);
+}
 
 /* One past the highest seq that this continuation is good for at all. */
 uint64_t trk_law_range_end(const struct trk_law *law);

@@ -97,7 +97,7 @@ static void note_refused(struct trk_request *req, uint64_t first, uint64_t bits)
 static void grant_chunk(struct trk_request *req, const struct trk_ask *a, uint64_t first,
                         unsigned n, uint64_t sent)
 {
-    const uint64_t piece = trk_payload_bytes(req->to.packet_size);
+    const uint64_t piece = req->to.payload_bytes;
     note_refused(req, first, sent);
     if (sent != 0)
         req->to.high_sent = first + 63 - (unsigned)__builtin_clzll(sent);
@@ -180,6 +180,8 @@ static void fill_request(const struct trk_request_pkt *q, const struct trk_addr 
         .nonce_step = req->secret.nonce_step,
         .open_step = req->secret.open_step,
         .packet_size = parent->packet_size,
+        .payload_bytes = trk_law_payload_bytes(parent),
+        .stateless = (parent->flags & TRK_LAW_STATELESS) != 0,
         .steer = q->c.steer,
     };
     req->secret.peer.port = from->port;

@@ -23,7 +23,9 @@
 enum {
     TRK_FRESHNESS_US = 10 * 1000000, /* proofs and replay */
     TRK_HELD_US = 100000, /* an answer may be sealed so much later than its request was committed */
-    TRK_HEAD_BYTES_MAX = TRK_DATA_BYTES + 2 + TRK_CONT_BYTES + 1 + 8 * TRK_SACKS_MAX,
+    TRK_HEAD_BYTES_MAX =
+        TRK_DATA_BYTES + TRK_DATA_STATE_BYTES + 2 + TRK_CONT_BYTES + 1 + 8 * TRK_SACKS_MAX,
+    TRK_HEAD_UCONT_BYTES_MAX = 2 + TRK_UCONT_BYTES_MAX, /* more, in the last header of a train */
     TRK_UP_INITIAL_BYTES =
         65536, /* uplink bytes that may be sent before the first answer to a REQUEST */
     TRK_REPLY_BYTES_MAX =
@@ -52,6 +54,8 @@ struct trk_answer {
     uint64_t limit;
     uint64_t high_sent;   /* highest asked seq that was sent before; 0 if none */
     uint16_t packet_size; /* UDP payload of a full DATA packet */
+    uint16_t payload_bytes; /* stream bytes of one */
+    bool stateless;         /* DATA says which state its bytes follow from */
     uint8_t steer;
 };
 
@@ -59,7 +63,7 @@ struct trk_answer {
 struct trk_grant {
     uint64_t seq;
     uint64_t off;
-    uint16_t len; /* at most trk_answer_payload() */
+    uint16_t len; /* at most to.payload_bytes */
 };
 
 /* A verified REQUEST. Borrowed pointers live as long as the datagram. */
@@ -119,10 +123,10 @@ enum trk_verdict trk_server_read(const struct trk_server *srv, const struct trk_
 
 /*
  * Answers an OPEN: with the first continuation (reason OK), or a refusal (NO_SERVICE, BUSY). Writes
- * to ev->reply/reply_len. Creates nothing.
+ * to ev->reply/reply_len. Creates nothing. stateless: the service is (mini.h).
  */
 void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum trk_reason reason,
-                            struct trk_event *ev);
+                            bool stateless, struct trk_event *ev);
 
 /* Answers an UPLINK for which there is no soft state here. Writes to ev->reply/reply_len. */
 void trk_server_need_cont(const struct trk_server *srv, struct trk_event *ev);
@@ -132,18 +136,13 @@ void trk_server_need_cont(const struct trk_server *srv, struct trk_event *ev);
 void trk_server_commit(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,
                        const struct trk_request *req);
 
-/* Most payload bytes of one DATA packet of this size without extensions. */
-static inline uint16_t trk_payload_bytes(uint16_t packet_size)
-{
-    return (uint16_t)(packet_size - TRK_DATA_BYTES);
-}
-
 /* One packet that is going to be sent. */
 struct trk_piece {
     uint64_t seq;
     uint64_t off;
     uint16_t len;
-    bool fin; /* the stream ends behind it */
+    bool fin;       /* the stream ends behind it */
+    uint64_t state; /* of a stateless connection: what its bytes follow from */
 };
 
 /* What rides on an answer. */
@@ -151,6 +150,8 @@ struct trk_extras {
     const struct trk_up_state *up; /* never NULL */
     struct trk_law *law;           /* with secret: seal these into a continuation; NULL: none */
     const struct trk_secret *secret;
+    const uint8_t *ucont; /* a user continuation, sealed; NULL: none */
+    size_t ucont_len;
     bool late; /* sent on kept credit */
     uint64_t avail;
     uint8_t reason;
@@ -158,9 +159,11 @@ struct trk_extras {
 
 /*
  * Writes the headers of a train of n pieces (1 to TRK_GRANTS_MAX, ascending seq) and marks them as
- * sent. The header of piece i goes to heads + i * TRK_HEAD_BYTES_MAX, its length to head_len[i];
- * the payload follows it in the datagram. Extras go into the last packet if they fit within
+ * sent. The header of piece i goes to heads + i * TRK_HEAD_BYTES_MAX (with a user continuation in the
+ * extras the last one needs TRK_HEAD_UCONT_BYTES_MAX more), its length to head_len[i]; the payload follows it in the datagram. Extras go into the last packet if they fit within
  * packet_size there; *extras_left says that they did not, and the caller adds a trk_server_ack().
+ * A user continuation of which the train's own bytes need to be known first is not for here: it goes
+ * ahead in an ACK.
  * Returns TRK_OK or TRK_E_KEY.
  */
 int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, uint64_t now_us,

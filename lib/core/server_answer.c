@@ -12,7 +12,7 @@ static int tokens(const struct trk_server *srv, uint32_t open_step, uint64_t con
 }
 
 void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum trk_reason reason,
-                            struct trk_event *ev)
+                            bool stateless, struct trk_event *ev)
 {
     const struct trk_open *o = &ev->open;
     uint8_t cont[TRK_CONT_BYTES];
@@ -38,6 +38,7 @@ void trk_server_answer_open(const struct trk_server *srv, uint64_t now_us, enum 
         srv->seal.random(srv->seal.ctx, &s.conn, sizeof s.conn);
         srv->seal.random(srv->seal.ctx, &s.rho, sizeof s.rho);
         trk_law_first(&law, (uint16_t)size, srv->instance, now_us);
+        law.flags |= stateless ? TRK_LAW_STATELESS : 0;
         if (trk_cont_seal(&srv->seal, &law, &s, cont) != TRK_OK ||
             tokens(srv, s.open_step, s.conn, token) != TRK_OK)
             reason = TRK_REASON_BUSY;
@@ -118,8 +119,9 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
     int rc = nonces_and_marks(srv, replay, now_us, to, pieces, n, nonce);
     if (rc != TRK_OK)
         return rc;
-    size_t want = trk_wire_data_ext_bytes(x->law != NULL ? TRK_CONT_BYTES : 0, x->up->n_sacks);
-    bool fits = TRK_DATA_BYTES + want + pieces[n - 1].len <= to->packet_size;
+    size_t want = trk_wire_data_ext_bytes(x->law != NULL ? TRK_CONT_BYTES : 0, x->ucont_len,
+                                          x->up->n_sacks);
+    bool fits = want + pieces[n - 1].len <= to->payload_bytes;
     *extras_left = want != 0 && !fits;
     struct trk_data_pkt d = {
         .c = {.steer = to->steer, .cid = to->cid},
@@ -133,17 +135,23 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
     for (unsigned i = 0; i < n; i++) {
         d.seq = pieces[i].seq;
         d.off = pieces[i].off;
+        d.state = pieces[i].state;
         d.nonce = nonce[i];
-        d.c.flags = (uint16_t)((pieces[i].fin ? TRK_DATA_FIN : 0) | (x->late ? TRK_DATA_LATE : 0));
+        d.c.flags = (uint16_t)((pieces[i].fin ? TRK_DATA_FIN : 0) | (x->late ? TRK_DATA_LATE : 0) |
+                               (to->stateless ? TRK_DATA_STATE : 0));
         if (i == n - 1 && want != 0 && fits) {
             if ((rc = seal_extra(srv, now_us, x, cont, &d.cont_len)) != TRK_OK)
                 return rc;
             d.cont = cont;
+            d.ucont = x->ucont;
+            d.ucont_len = x->ucont_len;
             d.c.flags |= (uint16_t)((d.cont_len != 0 ? TRK_DATA_CONT : 0) |
+                                    (d.ucont_len != 0 ? TRK_DATA_UCONT : 0) |
                                     (d.up.n_sacks != 0 ? TRK_DATA_SACK : 0));
         }
-        long len = trk_wire_write_data_head(heads + (size_t)i * TRK_HEAD_BYTES_MAX,
-                                            TRK_HEAD_BYTES_MAX, &d);
+        size_t cap = TRK_HEAD_BYTES_MAX + (d.ucont_len != 0 ? TRK_HEAD_UCONT_BYTES_MAX : 0);
+        long len =
+            trk_wire_write_data_head(heads + (size_t)i * TRK_HEAD_BYTES_MAX, cap, &d);
         TRK_ASSERT(len > 0);
         head_len[i] = (uint16_t)len;
     }
@@ -196,12 +204,15 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
     if (rc != TRK_OK)
         return rc;
     ack.cont = cont;
+    ack.ucont = x->ucont;
+    ack.ucont_len = x->ucont_len;
     ack.c.flags = (uint16_t)((x->late ? TRK_ACK_LATE : 0) | (ack.cont_len != 0 ? TRK_ACK_CONT : 0) |
+                             (ack.ucont_len != 0 ? TRK_ACK_UCONT : 0) |
                              (ack.up.n_sacks != 0 ? TRK_ACK_SACK : 0));
     if (req != NULL)
         add_refused(&ack, req);
     long n = trk_wire_write_ack(buf, cap, &ack, 0);
-    if (n > 0 && req != NULL && train_end == 0 && (size_t)n > req->pkt_len)
+    if (n > 0 && req != NULL && train_end == 0 && x->ucont_len == 0 && (size_t)n > req->pkt_len)
         n = write_smaller(&ack, req->pkt_len, buf, cap);
     return n;
 }

@@ -150,7 +150,7 @@ static bool new_bytes(struct trk_soft *s, uint64_t avail, bool fin, bool fin_aga
 {
     uint64_t left = avail > s->down_high ? avail - s->down_high : 0;
     it->off = s->down_high;
-    it->len = (uint16_t)min_u64(left, trk_payload_bytes(s->credit_to.packet_size));
+    it->len = (uint16_t)min_u64(left, s->credit_to.payload_bytes);
     return it->len > 0 || (fin && (!s->fin_sent || fin_again));
 }
 

@@ -289,8 +289,10 @@ static void write_sacks(struct trk_wr *w, const struct trk_up_state *up)
     }
 }
 
+/* A transport or a user continuation: their bounds are the same. */
 static int read_cont(struct trk_rd *r, const uint8_t **cont, size_t *len)
 {
+    _Static_assert(TRK_CONT_BYTES_MAX == TRK_UCONT_BYTES_MAX, "one reader for both");
     *len = trk_rd_u16(r);
     if (*len == 0 || *len > TRK_CONT_BYTES_MAX)
         return trk_rd_ok(r) ? TRK_E_FIELD : TRK_E_SHORT;
@@ -321,13 +323,17 @@ int trk_wire_read_data(const uint8_t *pkt, size_t len, struct trk_data_pkt *d)
     d->up.ack = trk_rd_u64(&r);
     d->up.credit_bytes = trk_rd_u32(&r);
     d->up.n_sacks = 0;
-    d->cont = NULL;
-    d->cont_len = 0;
+    d->cont = d->ucont = NULL;
+    d->cont_len = d->ucont_len = 0;
+    d->state = (d->c.flags & TRK_DATA_STATE) != 0 ? trk_rd_u64(&r) : 0;
     if (!trk_rd_ok(&r))
         return TRK_E_SHORT;
     if ((d->c.flags & TRK_DATA_SACK) != 0 && (rc = read_sacks(&r, &d->up)) != TRK_OK)
         return rc;
     if ((d->c.flags & TRK_DATA_CONT) != 0 && (rc = read_cont(&r, &d->cont, &d->cont_len)) != TRK_OK)
+        return rc;
+    if ((d->c.flags & TRK_DATA_UCONT) != 0 &&
+        (rc = read_cont(&r, &d->ucont, &d->ucont_len)) != TRK_OK)
         return rc;
     d->payload_len = trk_rd_left(&r);
     d->payload = trk_rd_bytes(&r, d->payload_len);
@@ -348,16 +354,21 @@ long trk_wire_write_data_head(uint8_t *buf, size_t cap, const struct trk_data_pk
     trk_wr_u64(&w, d->off);
     trk_wr_u64(&w, d->up.ack);
     trk_wr_u32(&w, d->up.credit_bytes);
+    if ((d->c.flags & TRK_DATA_STATE) != 0)
+        trk_wr_u64(&w, d->state);
     if ((d->c.flags & TRK_DATA_SACK) != 0)
         write_sacks(&w, &d->up);
     if ((d->c.flags & TRK_DATA_CONT) != 0)
         write_cont(&w, d->cont, d->cont_len);
+    if ((d->c.flags & TRK_DATA_UCONT) != 0)
+        write_cont(&w, d->ucont, d->ucont_len);
     return finish(&w);
 }
 
-size_t trk_wire_data_ext_bytes(size_t cont_len, unsigned n_sacks)
+size_t trk_wire_data_ext_bytes(size_t cont_len, size_t ucont_len, unsigned n_sacks)
 {
-    return (cont_len != 0 ? 2 + cont_len : 0) + (n_sacks != 0 ? 1 + 8 * (size_t)n_sacks : 0);
+    return (cont_len != 0 ? 2 + cont_len : 0) + (ucont_len != 0 ? 2 + ucont_len : 0) +
+           (n_sacks != 0 ? 1 + 8 * (size_t)n_sacks : 0);
 }
 
 static int read_refused(struct trk_rd *r, struct trk_ack_pkt *a)
@@ -412,6 +423,9 @@ int trk_wire_read_ack(const uint8_t *pkt, size_t len, struct trk_ack_pkt *a)
         return rc;
     if ((a->c.flags & TRK_ACK_CONT) != 0 && (rc = read_cont(&r, &a->cont, &a->cont_len)) != TRK_OK)
         return rc;
+    if ((a->c.flags & TRK_ACK_UCONT) != 0 &&
+        (rc = read_cont(&r, &a->ucont, &a->ucont_len)) != TRK_OK)
+        return rc;
     if (trk_rd_left(&r) != 0 &&
         ((a->c.flags & TRK_ACK_OPENED) == 0 || !all_zero(r.p, trk_rd_left(&r))))
         return TRK_E_FIELD;
@@ -450,6 +464,8 @@ long trk_wire_write_ack(uint8_t *buf, size_t cap, const struct trk_ack_pkt *a, s
     }
     if ((a->c.flags & TRK_ACK_CONT) != 0)
         write_cont(&w, a->cont, a->cont_len);
+    if ((a->c.flags & TRK_ACK_UCONT) != 0)
+        write_cont(&w, a->ucont, a->ucont_len);
     if ((a->c.flags & TRK_ACK_OPENED) != 0)
         pad(&w, pad_to);
     return finish(&w);

@@ -45,6 +45,7 @@ enum {
     TRK_REQUEST_BYTES = 72, /* before ranges, asks, continuations and uplink bytes */
     TRK_UPLINK_BYTES = 36,
     TRK_DATA_BYTES = 68, /* before extensions and payload */
+    TRK_DATA_STATE_BYTES = 8, /* of every DATA of a stateless connection */
     TRK_ACK_BYTES = 56,
     TRK_RESET_BYTES = 24,
 };
@@ -89,7 +90,8 @@ enum trk_reason {
     TRK_REASON_NEED_CONT = 9,   /* UPLINK without soft state here: send a REQUEST */
     TRK_REASON_BUSY = 10,       /* too many connections: try later */
     TRK_REASON_ADDRESS = 11,    /* the continuation belongs to another address */
-    TRK_REASON_COUNT = 12,
+    TRK_REASON_AWAY = 12,       /* the stateless service is not there now: ask again */
+    TRK_REASON_COUNT = 13,
 };
 
 enum { /* flags of REQUEST and UPLINK */
@@ -105,7 +107,9 @@ enum {                         /* flags of DATA */
        TRK_DATA_CONT = 0x0002, /* carries a continuation */
        TRK_DATA_SACK = 0x0004, /* carries uplink ranges */
        TRK_DATA_LATE = 0x0008, /* sent on kept credit: its timestamp says nothing about the RTT */
-       TRK_DATA_KNOWN = 0x000f,
+       TRK_DATA_STATE = 0x0010, /* names the state that the payload follows from: stateless services */
+       TRK_DATA_UCONT = 0x0020, /* carries a user continuation */
+       TRK_DATA_KNOWN = 0x003f,
 };
 
 enum {                          /* flags of ACK */
@@ -114,7 +118,8 @@ enum {                          /* flags of ACK */
        TRK_ACK_SACK = 0x0004,
        TRK_ACK_LATE = 0x0008,
        TRK_ACK_REFUSED = 0x0010, /* bitmaps of seqs already sent follow */
-       TRK_ACK_KNOWN = 0x001f,
+       TRK_ACK_UCONT = 0x0020,   /* carries a user continuation */
+       TRK_ACK_KNOWN = 0x003f,
 };
 
 /* The first twelve bytes of every packet. */
@@ -212,8 +217,11 @@ struct trk_data_pkt {
     uint64_t limit;
     uint64_t off;
     struct trk_up_state up;
+    uint64_t state; /* with STATE */
     const uint8_t *cont;
     size_t cont_len;
+    const uint8_t *ucont;
+    size_t ucont_len;
     const uint8_t *payload;
     size_t payload_len;
 };
@@ -240,6 +248,8 @@ struct trk_ack_pkt {
     } refused[TRK_REFUSED_MAX];
     const uint8_t *cont;
     size_t cont_len;
+    const uint8_t *ucont;
+    size_t ucont_len;
 };
 
 struct trk_reset_pkt {
@@ -288,8 +298,8 @@ long trk_wire_write_reset(uint8_t *buf, size_t cap, const struct trk_reset_pkt *
 /* The answer to an unknown version: echoes steer and cid. */
 long trk_wire_write_version(uint8_t *buf, size_t cap, const struct trk_common *in);
 
-/* Bytes that the extensions of a DATA packet take: a continuation of cont_len (0: none) and n_sacks
- * ranges. */
-size_t trk_wire_data_ext_bytes(size_t cont_len, unsigned n_sacks);
+/* Bytes that the extensions of a DATA packet take: a continuation of cont_len and a user continuation of ucont_len (0:
+ * none) and n_sacks ranges. STATE is not among them: it is part of every payload's geometry. */
+size_t trk_wire_data_ext_bytes(size_t cont_len, size_t ucont_len, unsigned n_sacks);
 
 #endif

@@ -45,7 +45,8 @@ static void data_packet(const uint8_t *p, size_t n)
         return;
     long head = trk_wire_write_data_head(again, sizeof again, &d);
     FUZZ_CHECK(head > 0 && (size_t)head + d.payload_len == n);
-    FUZZ_CHECK((size_t)head == TRK_DATA_BYTES + trk_wire_data_ext_bytes(d.cont_len, d.up.n_sacks));
+    FUZZ_CHECK((size_t)head == TRK_DATA_BYTES + trk_wire_data_ext_bytes(d.cont_len, d.ucont_len, d.up.n_sacks) +
+                                 ((d.c.flags & TRK_DATA_STATE) != 0 ? TRK_DATA_STATE_BYTES : 0));
     FUZZ_CHECK(memcmp(again, p, (size_t)head) == 0 && d.payload == p + head);
 }
 

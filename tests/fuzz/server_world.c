@@ -272,7 +272,7 @@ void world_datagram(struct world *w, const struct trk_addr *from, const uint8_t 
         break;
     case TRK_V_OPEN:
         trk_server_answer_open(&w->srv, w->now_us,
-                               ev.open.service_port ? TRK_REASON_OK : TRK_REASON_NO_SERVICE, &ev);
+                               ev.open.service_port ? TRK_REASON_OK : TRK_REASON_NO_SERVICE, false, &ev);
         FUZZ_CHECK(ev.reply_len > 0 && ev.reply_len <= len);
         leave(w, ev.reply, ev.reply_len);
         break;

@@ -345,7 +345,7 @@ void simserver_read(struct simserver *s, const struct trk_addr *from, const uint
     switch (v) {
     case TRK_V_OPEN:
         s->opens++;
-        trk_server_answer_open(&s->srv, now_us, TRK_REASON_OK, &ev);
+        trk_server_answer_open(&s->srv, now_us, TRK_REASON_OK, false, &ev);
         emit(s, ev.reply, ev.reply_len);
         break;
     case TRK_V_REPLY:

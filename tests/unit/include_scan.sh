@@ -11,7 +11,7 @@ lib/crypto: base core crypto
 lib/io:     base io
 lib/ipc:    base ipc
 lib/trace:  base trace
-lib/mini:   base core crypto io ipc trace mini
+lib/mini:   base core crypto io ipc trace mini trickles
 preload:    base ipc preload
 daemon:     base core crypto io ipc trace daemon
 tools:      base core crypto io ipc trace tools

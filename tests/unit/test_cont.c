@@ -164,7 +164,7 @@ static const struct {
     int want;
 } fields[] = {
     {0, 1, 0xc0, TRK_E_FIELD},         {1, 1, 1, TRK_E_FIELD},
-    {2, 1, 4, TRK_E_FIELD},            {2, 1, 3, TRK_OK},
+    {2, 1, 8, TRK_E_FIELD},            {2, 1, 7, TRK_OK},
     {6, 2, 1199, TRK_E_FIELD},         {6, 2, 1200, TRK_OK},
     {12, 6, 0, TRK_E_FIELD},           {12, 6, 0x1234567a, TRK_E_FIELD}, /* above the law base */
     {12, 6, 0x12345679, TRK_OK},       {24, 4, 0xfff, TRK_E_FIELD},

@@ -51,7 +51,7 @@ static void connect_it(void)
     begin();
     open_packet(1200);
     ck_assert_int_eq(give(&peer, NOW_US), TRK_V_OPEN);
-    trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, &ev);
+    trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, false, &ev);
     ck_assert_int_eq(trk_wire_read_ack(ev.reply, ev.reply_len, &a), TRK_OK);
     memcpy(cont, a.cont, sizeof cont);
 }
@@ -94,7 +94,7 @@ START_TEST(open_answered_equally_large_and_nothing_kept)
         begin();
         open_packet(size);
         ck_assert_int_eq(give(&peer, NOW_US), TRK_V_OPEN);
-        trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, &ev);
+        trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, false, &ev);
         ck_assert_uint_eq(ev.reply_len, size < 1472 ? size : 1472);
         ck_assert_int_eq(trk_wire_read_ack(ev.reply, ev.reply_len, &a), TRK_OK);
         ck_assert(a.nonce == 0xabc && a.ts == 7 && a.limit == 10 && a.c.cid == 99 && a.up.credit_bytes == 65536);
@@ -112,12 +112,12 @@ START_TEST(open_refused_is_small_and_has_no_continuation)
     begin();
     open_packet(1472);
     ck_assert_int_eq(give(&peer, NOW_US), TRK_V_OPEN);
-    trk_server_answer_open(&srv, NOW_US, TRK_REASON_NO_SERVICE, &ev);
+    trk_server_answer_open(&srv, NOW_US, TRK_REASON_NO_SERVICE, false, &ev);
     ck_assert_uint_lt(ev.reply_len, 100);
     ck_assert_int_eq(trk_wire_read_ack(ev.reply, ev.reply_len, &a), TRK_OK);
     ck_assert(a.reason == TRK_REASON_NO_SERVICE && a.cont_len == 0 && a.nonce == 0xabc && a.reset_token == 0);
     fs.oldest = 9; /* no key at all: nobody can be let in */
-    trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, &ev);
+    trk_server_answer_open(&srv, NOW_US, TRK_REASON_OK, false, &ev);
     ck_assert_int_eq(trk_wire_read_ack(ev.reply, ev.reply_len, &a), TRK_OK);
     ck_assert(a.reason == TRK_REASON_BUSY && a.cont_len == 0);
 }
@@ -488,13 +488,13 @@ START_TEST(train_extras_ride_on_the_last_if_they_fit)
     connect_it();
     ck_assert_int_eq(ask(1, 10, NOW_US), TRK_V_REQUEST);
     struct trk_extras x = {.up = &up, .law = &ev.req.law, .secret = &ev.req.secret};
-    struct trk_piece p[2] = {{1, 0, 1132, false}, {2, 1132, 1132 - 168, true}}; /* 2 + 166 bytes of room */
+    struct trk_piece p[2] = {{1, 0, 1132, false, 0}, {2, 1132, 1132 - 168, true, 0}}; /* 2 + 166 bytes of room */
     ck_assert_int_eq(trk_server_train(&srv, &table, NOW_US, &ev.req.to, p, 2, &x, heads, len, &left), TRK_OK);
     ck_assert(!left && len[0] == TRK_DATA_BYTES && len[1] == TRK_DATA_BYTES + 168);
     ck_assert_int_eq(trk_wire_read_data(heads + TRK_HEAD_BYTES_MAX, len[1], &d), TRK_OK);
     ck_assert(d.c.flags == (TRK_DATA_FIN | TRK_DATA_CONT) && d.cont_len == TRK_CONT_BYTES);
-    p[0] = (struct trk_piece){3, 2264, 1132, false};
-    p[1] = (struct trk_piece){4, 3396, 1132 - 167, false}; /* one byte too many */
+    p[0] = (struct trk_piece){3, 2264, 1132, false, 0};
+    p[1] = (struct trk_piece){4, 3396, 1132 - 167, false, 0}; /* one byte too many */
     ck_assert_int_eq(trk_server_train(&srv, &table, NOW_US, &ev.req.to, p, 2, &x, heads, len, &left), TRK_OK);
     ck_assert(left && len[1] == TRK_DATA_BYTES);
     ck_assert_int_eq(ask(1, 10, NOW_US), TRK_V_REQUEST);

@@ -29,7 +29,8 @@ static void make(uint32_t reqno, uint64_t first, unsigned n, uint64_t off)
                                       .nonce_step = 1,
                                       .open_step = 1,
                                       .limit = first + n - 1,
-                                      .packet_size = 1200},
+                                      .packet_size = 1200,
+                                      .payload_bytes = 1132},
                                .asked = n > 0,
                                .n_grants = n};
     for (unsigned i = 0; i < n; i++)

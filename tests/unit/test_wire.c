@@ -95,10 +95,10 @@ START_TEST(data_by_hand)
     long head = trk_wire_write_data_head(out, sizeof out, &d);
     ck_assert_int_eq(head, (long)len - 5);
     ck_assert_mem_eq(out, pkt, (size_t)head);
-    ck_assert_uint_eq((size_t)head, TRK_DATA_BYTES + trk_wire_data_ext_bytes(3, 2));
+    ck_assert_uint_eq((size_t)head, TRK_DATA_BYTES + trk_wire_data_ext_bytes(3, 0, 2));
     for (size_t cap = 0; cap < (size_t)head; cap++)
         ck_assert_int_eq(trk_wire_write_data_head(out, cap, &d), TRK_E_NOSPACE);
-    ck_assert_uint_eq(trk_wire_data_ext_bytes(0, 0), 0);
+    ck_assert_uint_eq(trk_wire_data_ext_bytes(0, 0, 0), 0);
 }
 END_TEST
 
@@ -354,7 +354,7 @@ END_TEST
 START_TEST(data_field_bounds)
 {
     static const struct change c[] = {
-        {2, 2, 0x0017, TRK_E_FIELD},
+        {2, 2, 0x0047, TRK_E_FIELD},
         {0, 1, 0x24, TRK_E_TYPE},
         {28, 6, 0x201, TRK_OK},
         {28, 6, 0x200, TRK_E_FIELD}, /* the train ends before this packet */
@@ -376,7 +376,7 @@ END_TEST
 START_TEST(ack_field_bounds)
 {
     static const struct change c[] = {
-        {2, 2, 0x003e, TRK_E_FIELD},
+        {2, 2, 0x007e, TRK_E_FIELD},
         {22, 1, TRK_REASON_COUNT - 1, TRK_OK},
         {22, 1, TRK_REASON_COUNT, TRK_E_FIELD},
         {23, 1, 1, TRK_E_FIELD},
