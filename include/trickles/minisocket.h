@@ -18,7 +18,8 @@
  * follow. minisocket(7) says how to write one that is right.
  *
  * All functions return 0 or a count, or -1 with errno set. Thread-compatible: one thread per
- * service descriptor at a time. Source: A. Shieh, A. C. Myers, E. G. Sirer, "A Stateless Approach
+ * descriptor at a time. A descriptor belongs to the process that got it: in a child after fork(2)
+ * every call gives EBADF. Source: A. Shieh, A. C. Myers, E. G. Sirer, "A Stateless Approach
  * to Connection-Oriented Protocols", ACM TOCS 2008; what differs from it is said in minisocket(7).
  */
 #ifndef TRICKLES_MINISOCKET_H
@@ -70,7 +71,8 @@ struct msk_options {
     const char *local; /* numeric address to serve at; NULL: all */
     const char *
         socket_path; /* daemon: its control socket; NULL: $TRICKLES_SOCKET, then the usual places */
-    uint16_t udp_port; /* embedded: 0 is 842, or 8742 where that is not allowed */
+    uint16_t udp_port; /* embedded: 0 is 842, or 8742 where that is not allowed. msk_connect: the
+                          server's; 0 is both of them (842 alone for services below 1024) */
     const char *
         secret_path; /* embedded: secret file (made if missing); NULL: one for this process alone */
     size_t table_bytes; /* embedded: replay table; 0 is 16 MiB */
@@ -141,10 +143,10 @@ MSK_API int msk_timeout(int fd);
 
 /* ---- answering ----
  *
- * Each event has an answer with a cursor, a stream offset. It begins at `from`; for events with
- * request bytes at `end` where that is known (the answer to a new request follows what was answered
- * before). EBADF: no such service. EINVAL. ENOENT: no such event (dropped, or of another
- * descriptor). ENOMEM.
+ * Each event has an answer with a cursor, a stream offset. It begins at `from`; for MSK_REQUEST and
+ * MSK_CLOSED at `end` where that is known (the answer to a new request follows what was answered
+ * before). EBADF: no such service. EINVAL: an argument, or what contradicts what was said before.
+ * ENOENT: no such event (dropped, or of another descriptor). ENOMEM.
  */
 
 /* Describes the next bytes of the stream: moves the cursor on by len; what was not asked for is not
@@ -163,10 +165,10 @@ struct msk_file {
  * where a file ends before off + len (it was cut: msk_reset is the honest answer). */
 MSK_API ssize_t msk_sendfilev(int fd, msk_t msk, const struct msk_file *files, int n);
 
-/* Moves the cursor: bytes between are not described. Backwards too, as long as nothing was
- * described there. */
+/* Moves the cursor: bytes between are not described. Backwards too, but not below `from` nor below
+ * what was described last (EINVAL). */
 MSK_API int msk_seek(int fd, msk_t msk, uint64_t off);
-/* The cursor. */
+/* The cursor; MSK_UNKNOWN on error. */
 MSK_API uint64_t msk_tell(int fd, msk_t msk);
 /* Bytes from the cursor to the last one that is asked for and can be sent; 0: nothing that is
  * described now will be sent, the rest can be left out. */
@@ -233,7 +235,8 @@ MSK_API int msk_sendbulk(int fd, struct msk_bulk *bulk, int n);
 /*
  * Takes events out of this service, as sealed bytes that a service of the same port under the same
  * secret can install: in another process, or on another host. All or none: returns the length, or
- * -1. ENOSPC: cap is too small (4 KiB and the request bytes for each event suffice).
+ * -1. ENOSPC: cap is too small (4 KiB and the request bytes for each event suffice). EBUSY: an
+ * answer to one of them was begun.
  */
 MSK_API ssize_t msk_extract_events(int fd, const msk_t *msks, int n, void *buf, size_t cap);
 /* Events come out of msk_events() again. Returns how many. EBADMSG: altered, of another secret or
@@ -245,14 +248,14 @@ MSK_API int msk_install_events(int fd, const void *buf, size_t len);
 /*
  * Connects to a service at the first of n addresses that answers (tried 300 ms apart); port is the
  * service's. Returns a descriptor at once; it is readable when something has happened: then call
- * msk_read(). The engine runs in this process: msk_timeout() says when to call at the latest. opt:
- * size, local.
+ * msk_read(). The engine runs in this process: msk_timeout() says when to call at the latest (the
+ * descriptor is readable then). opt: size, local, udp_port. EINVAL, EAFNOSUPPORT, EMFILE, ENOMEM.
  */
 MSK_API int msk_connect(const struct sockaddr_storage *addrs, int n, const struct msk_options *opt);
 /*
  * Sends request bytes; they are copied. reserve_len: how many bytes of answer the caller reckons
- * with and wants asked for at first (0: no idea). Returns len. EAGAIN: too much is unacknowledged;
- * EPIPE after msk_shutdown; the connection's error.
+ * with and wants asked for at first (0: no idea). Returns len. EAGAIN: so much does not fit now;
+ * EMSGSIZE: nor ever (MSK_REQUEST_MAX_BYTES); EPIPE after msk_shutdown; the connection's error.
  */
 MSK_API ssize_t msk_request(int fd, const void *buf, size_t len, size_t reserve_len);
 /* Reads of the downlink stream. Returns how many bytes, 0 at its end, -1 with EAGAIN: nothing now;

@@ -3,9 +3,9 @@
  * answers, and sending them. Two of them: embed.c (engine and UDP socket in this process) and
  * ringside.c (trickled, through a shared-memory ring).
  *
- * A job is one event in the library's hands, from take() until answer() without `keep`, or
- * reset(). answer.c fills it as the handler describes bytes: what was asked for is copied to
- * job->payload, run after run, each run's bytes contiguous from its off on.
+ * A job is one event in the library's hands, from take() until answer() without `keep`, reset(), or
+ * extract(). The back end owns it. answer.c fills it as the handler describes bytes: what was asked
+ * for is copied to job->payload, run after run, each run's bytes contiguous from its off on.
  */
 #ifndef TRK_MINI_BACKEND_H
 #define TRK_MINI_BACKEND_H
@@ -24,31 +24,47 @@ struct msk_set {
 };
 
 struct msk_job {
-    struct msk_event ev; /* what the application sees; pointers into the back end's memory */
-    struct msk_range range[MSK_RANGES_MAX]; /* the runs of the ticket */
-    uint64_t state_end;                     /* as ev.end */
-    bool detached;
-    /* the answer under way: answer.c */
-    uint64_t cursor;
+    /*
+     * What the application sees. The back end fills all but msk, range and n_ranges. What it points
+     * to stays where it is until the job is gone, also when it is kept: the application has a copy.
+     */
+    struct msk_event ev;
+    unsigned n_runs;
+    struct msk_range run[MSK_RANGES_MAX]; /* back end: the ticket's, by seq: offsets may be out of
+                                             order, and overlap */
+    size_t need;                          /* API: msk_need(); 0: nothing said */
+    bool detached;                        /* API */
+    /* The rest is answer.c's. */
+    struct msk_range range[MSK_RANGES_MAX]; /* for ev: the runs in order and joined */
+    uint64_t start, cursor;
     uint64_t described_to; /* nothing may be described below */
-    uint8_t *payload;      /* from room(), at the first byte that was asked for; NULL before */
+    uint64_t end;          /* where msk_end() was called; MSK_UNKNOWN */
+    bool closing, touched;
+    size_t consumed;       /* request bytes, answers that left before included */
+    uint8_t *payload;      /* from room(); NULL before anything was described */
     uint32_t at[MSK_RANGES_MAX]; /* where run i's bytes begin in payload */
     struct msk_set first, last;
-    struct trk_mini_answer answer;
-    struct msk_job *next; /* of the API's lists */
+    struct trk_mini_answer answer; /* to be sent: its pointers lead into this struct and ev */
+    unsigned slot;                 /* api.c: its place in the table of events */
+    struct msk_job *next;          /* the back end's, for lists */
 };
 
 struct msk_back_ops {
-    /* Up to max new jobs, filled in ev, range, state_end; the rest zero. Returns how many, or
-     * -errno. */
+    /*
+     * Up to max new jobs, oldest first. All that a back end has queued to send leaves before new
+     * events are looked for. Returns how many, or -errno.
+     */
     int (*take)(struct msk_back *b, struct msk_job **jobs, int max);
-    /* Memory for the job's payload: the sum of its ranges. NULL: none now (ENOMEM). */
+    /* Memory for the job's payload: the sum of its runs. NULL: none now (ENOMEM). */
     uint8_t *(*room)(struct msk_back *b, struct msk_job *job);
-    /* Sends job->answer (its ucont pointers set by the API); the job is gone unless keep. 0 or
-     * -errno. */
-    int (*answer)(struct msk_back *b, struct msk_job *job, bool keep);
-    int (*reset)(struct msk_back *b, struct msk_job *job); /* the job is gone */
-    int (*need)(struct msk_back *b, struct msk_job *job, size_t n);
+    /*
+     * Takes job->answer and payload to be sent, and heeds job->need. The job is gone unless keep:
+     * then `run` and n_runs become what can still be sent, and payload is the back end's again. last:
+     * no other job of the last take() is left, so what is queued leaves now. 0 or -errno: EINVAL (the
+     * answer contradicts itself; the job is gone all the same).
+     */
+    int (*answer)(struct msk_back *b, struct msk_job *job, bool keep, bool last);
+    int (*reset)(struct msk_back *b, struct msk_job *job, bool last); /* the job is gone */
     ssize_t (*extract)(struct msk_back *b, struct msk_job *const *jobs, int n, uint8_t *buf,
                        size_t cap); /* the jobs are gone if it succeeds */
     int (*install)(struct msk_back *b, const uint8_t *buf, size_t len);
