@@ -37,11 +37,14 @@ struct msk_job {
     /* The rest is answer.c's. */
     struct msk_range range[MSK_RANGES_MAX]; /* for ev: the runs in order and joined */
     uint64_t start, cursor;
-    uint64_t described_to; /* nothing may be described below */
-    uint64_t end;          /* where msk_end() was called; MSK_UNKNOWN */
-    bool closing, touched;
-    size_t consumed;       /* request bytes, answers that left before included */
-    uint8_t *payload;      /* from room(); NULL before anything was described */
+    uint64_t described_to;    /* nothing may be described below */
+    bool stated;              /* there is a state: a continuation was presented, or an answer left */
+    uint64_t from, state_end; /* of that state; 0, 0 without one */
+    uint64_t end;             /* where msk_end() was called; MSK_UNKNOWN */
+    bool closing, begun, fresh, end_consumed;
+    size_t consumed, consumed_before; /* request bytes; those that answers before consumed */
+    uint64_t asked_end;               /* one past the last byte asked for */
+    uint8_t *payload;                 /* from room(); NULL before anything was asked and described */
     uint32_t at[MSK_RANGES_MAX]; /* where run i's bytes begin in payload */
     struct msk_set first, last;
     struct trk_mini_answer answer; /* to be sent: its pointers lead into this struct and ev */
@@ -58,13 +61,15 @@ struct msk_back_ops {
     /* Memory for the job's payload: the sum of its runs. NULL: none now (ENOMEM). */
     uint8_t *(*room)(struct msk_back *b, struct msk_job *job);
     /*
-     * Takes job->answer and payload to be sent, and heeds job->need. The job is gone unless keep:
-     * then `run` and n_runs become what can still be sent, and payload is the back end's again. last:
-     * no other job of the last take() is left, so what is queued leaves now. 0 or -errno: EINVAL (the
-     * answer contradicts itself; the job is gone all the same).
+     * Queues job->answer and payload to be sent, and heeds job->need. The job is gone unless keep:
+     * then `run` and n_runs become what can still be sent, and payload is the back end's again. 0 or
+     * -errno: ENOBUFS (keep: too many are kept; nothing has happened), EINVAL (the answer contradicts
+     * itself; the job is gone all the same).
      */
-    int (*answer)(struct msk_back *b, struct msk_job *job, bool keep, bool last);
-    int (*reset)(struct msk_back *b, struct msk_job *job, bool last); /* the job is gone */
+    int (*answer)(struct msk_back *b, struct msk_job *job, bool keep);
+    int (*reset)(struct msk_back *b, struct msk_job *job); /* queued too; the job is gone */
+    /* What is queued leaves now: called when no job of the last take() is left. */
+    void (*flush)(struct msk_back *b);
     ssize_t (*extract)(struct msk_back *b, struct msk_job *const *jobs, int n, uint8_t *buf,
                        size_t cap); /* the jobs are gone if it succeeds */
     int (*install)(struct msk_back *b, const uint8_t *buf, size_t len);
