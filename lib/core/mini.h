@@ -64,9 +64,9 @@ struct trk_mini_answer {
     size_t consumed;                    /* request bytes */
     bool consumed_end;                  /* and the FIN behind them */
     bool fresh;                         /* a new state although nothing was consumed */
-    bool has_first;                     /* where a new state begins */
+    bool has_first;                     /* where a new state begins; it is `after` the one presented */
     struct trk_mini_ucont first;
-    bool has_last; /* a checkpoint further on */
+    bool has_last; /* a checkpoint further on in the same state, `after` itself */
     struct trk_mini_ucont last;
     bool end_known;
     uint64_t end;

@@ -5,6 +5,9 @@
  * Layout: trickles-protocol(7), USER CONTINUATION. Clients order their continuations by the clear
  * part; it is associated data, so nobody can alter it. The sealed part is bound to the connection
  * and to the service port.
+ *
+ * Each run of a handler that makes a new choice begins a state, and says after which one: runs are a
+ * tree, and a client takes the bytes of one path of it alone, whatever comes back to it and when.
  */
 #ifndef TRK_CORE_UCONT_H
 #define TRK_CORE_UCONT_H
@@ -16,11 +19,11 @@
 
 enum {
     TRK_UCONT_KIND = 0xd1, /* kind and layout in one byte */
-    TRK_UCONT_CLEAR_BYTES = 36,
+    TRK_UCONT_CLEAR_BYTES = 44,
     TRK_UCONT_BOUND_BYTES = 10, /* conn and service port, sealed */
     TRK_UCONT_OVERHEAD_BYTES =
         TRK_UCONT_CLEAR_BYTES + TRK_SEAL_OVERHEAD_BYTES + TRK_UCONT_BOUND_BYTES,
-    TRK_UCONT_USER_BYTES_MAX = TRK_UCONT_BYTES_MAX - TRK_UCONT_OVERHEAD_BYTES, /* 426 */
+    TRK_UCONT_USER_BYTES_MAX = TRK_UCONT_BYTES_MAX - TRK_UCONT_OVERHEAD_BYTES, /* 418 */
 };
 
 enum {                       /* flags */
@@ -33,15 +36,17 @@ enum {                       /* flags */
 struct trk_ucont {
     uint8_t flags;
     uint16_t key_step; /* low 16 bits of the step that seals it */
-    uint64_t state;    /* names the bytes: the same for all continuations of one answer */
+    uint64_t state;    /* names the bytes: the same for all continuations of one answer; never 0 */
     uint64_t up;       /* uplink bytes below are in it; a FIN counts one */
     uint64_t from;     /* the first downlink offset that it can give */
     uint64_t end;      /* one past the last; UINT64_MAX where not known (0 on the wire) */
+    uint64_t after;    /* begins its state: the state of the continuation presented (0: none was); a
+                          checkpoint further on in a state: that state itself. At offset 36 */
 };
 
 /*
  * Reads the clear part; what any holder can do. Returns TRK_OK, TRK_E_SHORT (len is not between the
- * overhead and TRK_UCONT_BYTES_MAX) or TRK_E_FIELD (kind, unknown flags, end below from, end
+ * overhead and TRK_UCONT_BYTES_MAX) or TRK_E_FIELD (kind, unknown flags, state 0, end below from, end
  * without END, FIN without END).
  */
 int trk_ucont_read(const uint8_t *ucont, size_t len, struct trk_ucont *u)
