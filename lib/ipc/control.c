@@ -138,9 +138,42 @@ static void pass_info_reply(struct pass *p, struct trk_ctl_info_reply *info)
     }
 }
 
+static void pass_mini(struct pass *p, struct trk_ctl_msg *msg)
+{
+    switch ((int)msg->type) {
+    case TRK_CTL_MINI_LISTEN:
+        pass_u16(p, &msg->u.mini_listen.layout);
+        pass_u8(p, &msg->u.mini_listen.flags);
+        pass_reserved(p, 5);
+        pass_addr(p, &msg->u.mini_listen.local);
+        if ((msg->u.mini_listen.flags & ~TRK_CTL_MINI_KNOWN) != 0) {
+            p->is_bad = 1;
+        }
+        break;
+    case TRK_CTL_MINI_LISTEN_REPLY:
+        pass_u32(p, &msg->u.mini_listen_reply.error_no);
+        pass_u16(p, &msg->u.mini_listen_reply.layout);
+        pass_reserved(p, 2);
+        pass_u32(p, &msg->u.mini_listen_reply.down_bytes);
+        pass_u32(p, &msg->u.mini_listen_reply.up_bytes);
+        pass_u32(p, &msg->u.mini_listen_reply.slots);
+        pass_u32(p, &msg->u.mini_listen_reply.detached_max);
+        break;
+    case TRK_CTL_MINI_EXTRACT:
+        pass_u32(p, &msg->u.mini_extract.n);
+        pass_u32(p, &msg->u.mini_extract.bytes);
+        pass_u64(p, &msg->u.mini_extract.cap);
+        break;
+    case TRK_CTL_MINI_INSTALL:
+        pass_u32(p, &msg->u.mini_install.bytes);
+        pass_reserved(p, 4);
+        break;
+    }
+}
+
 static void pass_body(struct pass *p, struct trk_ctl_msg *msg)
 {
-    switch (msg->type) {
+    switch ((int)msg->type) {
     case TRK_CTL_HELLO:
         pass_u32(p, &msg->u.hello.pid);
         pass_reserved(p, 4);
@@ -185,6 +218,9 @@ static void pass_body(struct pass *p, struct trk_ctl_msg *msg)
     case TRK_CTL_STATUS_REPLY:
         pass_u32(p, &msg->u.status_reply.error_no);
         pass_reserved(p, 4);
+        break;
+    default:
+        pass_mini(p, msg);
         break;
     }
 }

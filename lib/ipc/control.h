@@ -30,6 +30,19 @@
  *   STATUS                                    STATUS_REPLY with a memfd: the whole state as a JSON
  *                                             text
  *
+ * Of a stateless service (libminisocket). This connection stays: it is the service, which ends with
+ * it.
+ *
+ *   MINI_LISTEN   layout flags   bound TCP    MINI_LISTEN_REPLY with three descriptors: memory,
+ *                 local          socket, not  doorbell to the application, doorbell to the daemon
+ *                                listening    (ringmem.h). The TCP socket proves that the
+ *                                             application may serve there, and reserves the port;
+ *                                             the daemon keeps it.
+ *   MINI_EXTRACT  n bytes cap    memfd        ACK, value = length; with a memfd of sealed events,
+ *                                             rewound (minirec.h). The events are the service's no
+ *                                             more
+ *   MINI_INSTALL  bytes          memfd        ACK, value = events taken
+ *
  * ACK and the _REPLYs carry `error_no`: 0, or a positive errno: EPROTO (message not understood),
  * ENOENT (id unknown), EPERM (id of another user: the daemon compares SO_PEERCRED), or what the
  * system call gave. A message that does not decode is answered by ACK with EPROTO and its
@@ -70,7 +83,11 @@
     X(INFO, 8, 8)                                                                                  \
     X(INFO_REPLY, 9, 136)                                                                          \
     X(STATUS, 10, 0)                                                                               \
-    X(STATUS_REPLY, 11, 8)
+    X(STATUS_REPLY, 11, 8)                                                                         \
+    X(MINI_LISTEN, 12, 32)                                                                         \
+    X(MINI_LISTEN_REPLY, 13, 24)                                                                   \
+    X(MINI_EXTRACT, 14, 16)                                                                        \
+    X(MINI_INSTALL, 15, 8)
 
 enum trk_ctl_type {
 #define TRK_CTL_X(name, number, bytes) TRK_CTL_##name = (number),
@@ -161,6 +178,37 @@ struct trk_ctl_status_reply {
     uint32_t error_no;
 };
 
+enum trk_ctl_mini_flags {
+    TRK_CTL_MINI_SHARED = 1, /* others of the same user may serve there too, if they all say so */
+    TRK_CTL_MINI_WANT_NEW = 2,
+    TRK_CTL_MINI_KNOWN = 3,
+};
+
+struct trk_ctl_mini_listen {
+    uint16_t layout; /* TRK_RINGMEM_LAYOUT; EPROTO if it is not the daemon's */
+    uint8_t flags;
+    struct trk_ipc_addr local;
+};
+
+struct trk_ctl_mini_listen_reply {
+    uint32_t error_no;
+    uint16_t layout;
+    uint32_t down_bytes;   /* ring of events */
+    uint32_t up_bytes;     /* ring of answers */
+    uint32_t slots;        /* events that the application may have at a time */
+    uint32_t detached_max; /* of these, kept ones */
+};
+
+struct trk_ctl_mini_extract {
+    uint32_t n;     /* events */
+    uint32_t bytes; /* of the memfd */
+    uint64_t cap;   /* ENOSPC where more would come back */
+};
+
+struct trk_ctl_mini_install {
+    uint32_t bytes;
+};
+
 struct trk_ctl_msg {
     enum trk_ctl_type type;
     uint64_t correlation;
@@ -175,6 +223,10 @@ struct trk_ctl_msg {
         struct trk_ctl_info info;
         struct trk_ctl_info_reply info_reply;
         struct trk_ctl_status_reply status_reply;
+        struct trk_ctl_mini_listen mini_listen;
+        struct trk_ctl_mini_listen_reply mini_listen_reply;
+        struct trk_ctl_mini_extract mini_extract;
+        struct trk_ctl_mini_install mini_install;
     } u;
 };
 

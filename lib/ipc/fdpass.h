@@ -1,7 +1,7 @@
 /*
  * Sending and receiving bytes with descriptors over AF_UNIX sockets. Thin over sendmsg and recvmsg;
- * no state, no allocation, async-signal-safe. One descriptor a message is all that our protocol
- * uses.
+ * no state, no allocation, async-signal-safe. One descriptor a message is the rule; rings come with
+ * several.
  */
 #ifndef TRK_IPC_FDPASS_H
 #define TRK_IPC_FDPASS_H
@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+
+enum { TRK_FDPASS_MAX = 4 }; /* descriptors of one message */
 
 /*
  * Send `len` > 0 bytes with `fd` (borrowed; -1 sends none). `flags` are for sendmsg; MSG_NOSIGNAL
@@ -30,5 +32,12 @@ ssize_t trk_fdpass_recv(int sock, void *data, size_t len, int *fd, int flags);
  */
 ssize_t trk_fdpass_recv_from(int sock, void *data, size_t len, int *fd, int flags,
                              struct ucred *who);
+
+/* trk_fdpass_send with n descriptors (at most TRK_FDPASS_MAX). */
+ssize_t trk_fdpass_send_many(int sock, const void *data, size_t len, const int *fds, unsigned n,
+                             int flags);
+
+/* trk_fdpass_recv for max descriptors: those that did not come are -1, more than max are closed. */
+ssize_t trk_fdpass_recv_many(int sock, void *data, size_t len, int *fds, unsigned max, int flags);
 
 #endif

@@ -149,18 +149,30 @@ int trk_locate_connect(const struct trk_locate_place *place, int data, uid_t uid
     return sock;
 }
 
-int trk_locate_ask(int sock, const struct trk_ctl_msg *request, int fd, struct trk_ctl_msg *answer,
-                   int *fd_out)
+static void close_all(int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+        fds[i] = -1;
+    }
+}
+
+int trk_locate_ask_many(int sock, const struct trk_ctl_msg *request, int fd,
+                        struct trk_ctl_msg *answer, int *fds, unsigned max)
 {
     uint8_t buf[TRK_CTL_MAX_BYTES];
-    int got_fd = -1;
+    for (unsigned i = 0; i < max; i++) {
+        fds[i] = -1;
+    }
     int len = trk_ctl_encode(request, buf, sizeof buf);
     if (len < 0) {
         return len;
     }
     ssize_t n = trk_fdpass_send(sock, buf, (size_t)len, fd, 0);
     if (n >= 0) {
-        n = trk_fdpass_recv(sock, buf, sizeof buf, &got_fd, 0);
+        n = trk_fdpass_recv_many(sock, buf, sizeof buf, fds, max, 0);
     }
     if (n <= 0) {
         return n == 0 || n == -EPIPE ? -ECONNRESET : n == -EAGAIN ? -ETIMEDOUT : (int)n;
@@ -169,6 +181,17 @@ int trk_locate_ask(int sock, const struct trk_ctl_msg *request, int fd, struct t
     if (rc == 0 && answer->correlation != request->correlation) {
         rc = -EPROTO;
     }
+    if (rc != 0) {
+        close_all(fds, max);
+    }
+    return rc;
+}
+
+int trk_locate_ask(int sock, const struct trk_ctl_msg *request, int fd, struct trk_ctl_msg *answer,
+                   int *fd_out)
+{
+    int got_fd = -1;
+    int rc = trk_locate_ask_many(sock, request, fd, answer, &got_fd, 1);
     if (fd_out != NULL && rc == 0) {
         *fd_out = got_fd;
     } else if (got_fd >= 0) {

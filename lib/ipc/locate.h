@@ -54,4 +54,8 @@ int trk_locate_connect(const struct trk_locate_place *place, int data, uid_t uid
 int trk_locate_ask(int sock, const struct trk_ctl_msg *request, int fd, struct trk_ctl_msg *answer,
                    int *fd_out);
 
+/* The same for an answer with up to max descriptors; those that did not come are -1. */
+int trk_locate_ask_many(int sock, const struct trk_ctl_msg *request, int fd,
+                        struct trk_ctl_msg *answer, int *fds, unsigned max);
+
 #endif

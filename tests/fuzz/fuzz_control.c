@@ -53,4 +53,7 @@ void fuzz_seeds(fuzz_emit_fn *emit, void *arg)
     m = (struct trk_ctl_msg){.type = TRK_CTL_INFO_REPLY,
                              .u.info_reply = {.state = TRK_CTL_CONN_UP, .local = v4, .remote = v6}};
     emit_message(emit, arg, &m);
+    m = (struct trk_ctl_msg){.type = TRK_CTL_MINI_LISTEN,
+                             .u.mini_listen = {.layout = 1, .flags = 3, .local = v6}};
+    emit_message(emit, arg, &m);
 }

@@ -214,3 +214,10 @@ TESTS += %D%/test_client
 %C%_test_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_client_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_ring
+check_PROGRAMS += %D%/test_ring
+TESTS += %D%/test_ring
+%C%_test_ring_SOURCES = %D%/test_ring.c %D%/seeded.h
+%C%_test_ring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_ring_LDADD = lib/ipc/libring.la lib/base/libbase.la $(CHECK_LIBS)

@@ -178,6 +178,17 @@ START_TEST(control_every_message_round_trips)
              {.state = TRK_CTL_CONN_UP, .is_tcp = 1, .rtt_us = 5, .pkts_in = 6, .outq_bytes = 77}},
         {.type = TRK_CTL_STATUS},
         {.type = TRK_CTL_STATUS_REPLY, .u.status_reply = {.error_no = 1}},
+        {.type = TRK_CTL_MINI_LISTEN,
+         .u.mini_listen = {.layout = 1, .flags = 3, .local = v4(10, 0, 0, 1, 80)}},
+        {.type = TRK_CTL_MINI_LISTEN_REPLY,
+         .u.mini_listen_reply = {.error_no = EADDRINUSE,
+                                 .layout = 2,
+                                 .down_bytes = 1u << 31,
+                                 .up_bytes = 4096,
+                                 .slots = 5,
+                                 .detached_max = 6}},
+        {.type = TRK_CTL_MINI_EXTRACT, .u.mini_extract = {.n = 3, .bytes = 99, .cap = 1ull << 40}},
+        {.type = TRK_CTL_MINI_INSTALL, .u.mini_install = {.bytes = 77}},
     };
     for (size_t i = 0; i < sizeof msgs / sizeof msgs[0]; i++) {
         msgs[i].correlation = 0xfedcba9876543210ull + i;
@@ -213,6 +224,8 @@ START_TEST(control_fields_out_of_range_are_refused_both_ways)
     msg.u.option.value[1] = 1; /* beyond the value */
     ck_assert_int_eq(trk_ctl_encode(&msg, buf, sizeof buf), -EINVAL);
     msg = (struct trk_ctl_msg){.type = TRK_CTL_SWEEP, .u.sweep.local.family = 5};
+    ck_assert_int_eq(trk_ctl_encode(&msg, buf, sizeof buf), -EINVAL);
+    msg = (struct trk_ctl_msg){.type = TRK_CTL_MINI_LISTEN, .u.mini_listen.flags = 4};
     ck_assert_int_eq(trk_ctl_encode(&msg, buf, sizeof buf), -EINVAL);
     msg = (struct trk_ctl_msg){.type = (enum trk_ctl_type)99};
     ck_assert_int_eq(trk_ctl_encode(&msg, buf, sizeof buf), -EINVAL);
@@ -299,6 +312,45 @@ START_TEST(fdpass_moves_one_descriptor)
 }
 END_TEST
 
+START_TEST(fdpass_many_bounds)
+{
+    int pair[2], fds[TRK_FDPASS_MAX], got[TRK_FDPASS_MAX];
+    char byte = 0;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    for (unsigned i = 0; i < TRK_FDPASS_MAX; i++) {
+        fds[i] = dup(pair[0]);
+    }
+    ck_assert_int_eq((int)trk_fdpass_send_many(pair[0], "x", 1, fds, TRK_FDPASS_MAX + 1, 0),
+                     -EINVAL);
+    ck_assert_int_eq((int)trk_fdpass_send_many(pair[0], "x", 1, fds, TRK_FDPASS_MAX, 0), 1);
+    ck_assert_int_eq((int)trk_fdpass_recv_many(pair[1], &byte, 1, got, TRK_FDPASS_MAX, 0), 1);
+    for (unsigned i = 0; i < TRK_FDPASS_MAX; i++) {
+        ck_assert_int_gt(got[i], fds[TRK_FDPASS_MAX - 1]);
+        close(got[i]);
+    }
+    /* More than wanted are closed, fewer leave -1. */
+    ck_assert_int_eq((int)trk_fdpass_send_many(pair[0], "x", 1, fds, 3, 0), 1);
+    ck_assert_int_eq((int)trk_fdpass_recv_many(pair[1], &byte, 1, got, 2, 0), 1);
+    ck_assert_int_ge(got[0], 0);
+    int next = dup(pair[0]);
+    ck_assert_int_eq(next, got[1] + 1);
+    close(next);
+    close(got[0]);
+    close(got[1]);
+    ck_assert_int_eq((int)trk_fdpass_send_many(pair[0], "x", 1, fds, 1, 0), 1);
+    ck_assert_int_eq((int)trk_fdpass_recv_many(pair[1], &byte, 1, got, 3, 0), 1);
+    ck_assert_int_ge(got[0], 0);
+    ck_assert_int_eq(got[1], -1);
+    ck_assert_int_eq(got[2], -1);
+    close(got[0]);
+    for (unsigned i = 0; i < TRK_FDPASS_MAX; i++) {
+        close(fds[i]);
+    }
+    close(pair[0]);
+    close(pair[1]);
+}
+END_TEST
+
 START_TEST(fdpass_keeps_no_descriptor_of_an_empty_packet)
 {
     int pair[2];
@@ -334,6 +386,7 @@ int main(void)
     tcase_add_test(tc, control_any_bytes_decode_or_are_refused);
     tcase_add_test(tc, link_result_cell_survives_in_a_unix_socket);
     tcase_add_test(tc, fdpass_moves_one_descriptor);
+    tcase_add_test(tc, fdpass_many_bounds);
     tcase_add_test(tc, fdpass_keeps_no_descriptor_of_an_empty_packet);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
