@@ -1,6 +1,6 @@
 #include "core/cont.h"
 
-static void write_law(struct trk_wr *w, const struct trk_law *l)
+void trk_cont_write_law(struct trk_wr *w, const struct trk_law *l)
 {
     trk_wr_u8(w, TRK_CONT_KIND_TRANSPORT);
     trk_wr_u8(w, l->law);
@@ -58,36 +58,50 @@ int trk_cont_read_law(const uint8_t *cont, size_t len, struct trk_law *l)
     return TRK_OK;
 }
 
+void trk_cont_write_secret(struct trk_wr *w, const struct trk_secret *s)
+{
+    trk_wr_u64(w, s->conn);
+    trk_wr_u64(w, s->rho);
+    trk_wr_bytes(w, s->peer.ip, sizeof s->peer.ip);
+    trk_wr_u16(w, s->peer.port);
+    trk_wr_u16(w, s->client_port);
+    trk_wr_u16(w, s->service_port);
+    trk_wr_u32(w, s->nonce_step);
+    trk_wr_u32(w, s->open_step);
+    trk_wr_u64(w, s->opened_us);
+    trk_wr_u32(w, s->ssthresh_prev_q);
+}
+
+void trk_cont_read_secret(struct trk_rd *r, struct trk_secret *s)
+{
+    s->conn = trk_rd_u64(r);
+    s->rho = trk_rd_u64(r);
+    const uint8_t *ip = trk_rd_bytes(r, sizeof s->peer.ip);
+    if (ip != NULL)
+        memcpy(s->peer.ip, ip, sizeof s->peer.ip);
+    s->peer.port = trk_rd_u16(r);
+    s->client_port = trk_rd_u16(r);
+    s->service_port = trk_rd_u16(r);
+    s->nonce_step = trk_rd_u32(r);
+    s->open_step = trk_rd_u32(r);
+    s->opened_us = trk_rd_u64(r);
+    s->ssthresh_prev_q = trk_rd_u32(r);
+}
+
 int trk_cont_seal(const struct trk_seal_ops *ops, struct trk_law *law, const struct trk_secret *s,
                   uint8_t *out)
 {
     uint32_t step = ops->step(ops->ctx);
     law->key_step = (uint16_t)step;
     struct trk_wr clear = trk_wr_make(out, TRK_CONT_CLEAR_BYTES);
-    write_law(&clear, law);
+    trk_cont_write_law(&clear, law);
     uint8_t plain[TRK_CONT_SECRET_BYTES];
     struct trk_wr w = trk_wr_make(plain, sizeof plain);
-    trk_wr_u64(&w, s->conn);
-    trk_wr_u64(&w, s->rho);
-    trk_wr_bytes(&w, s->peer.ip, sizeof s->peer.ip);
-    trk_wr_u16(&w, s->peer.port);
-    trk_wr_u16(&w, s->client_port);
-    trk_wr_u16(&w, s->service_port);
-    trk_wr_u32(&w, s->nonce_step);
-    trk_wr_u32(&w, s->open_step);
-    trk_wr_u64(&w, s->opened_us);
-    trk_wr_u32(&w, s->ssthresh_prev_q);
+    trk_cont_write_secret(&w, s);
     TRK_ASSERT(trk_wr_ok(&clear) && trk_wr_ok(&w) && trk_wr_left(&w) == 0);
     int rc = ops->seal(ops->ctx, TRK_KEY_TRANSPORT, step, out, TRK_CONT_CLEAR_BYTES, plain,
                        sizeof plain, out + TRK_CONT_CLEAR_BYTES);
     return rc == 0 ? TRK_OK : TRK_E_KEY;
-}
-
-/* The step whose low 16 bits are given and that is nearest to the present one. */
-static uint32_t whole_step(uint32_t now, uint16_t low)
-{
-    int16_t ahead = (int16_t)(uint16_t)(low - (uint16_t)now);
-    return (uint32_t)((int64_t)now + ahead);
 }
 
 int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t len,
@@ -97,22 +111,12 @@ int trk_cont_open(const struct trk_seal_ops *ops, const uint8_t *cont, size_t le
     if (rc != TRK_OK)
         return rc;
     uint8_t plain[TRK_CONT_SECRET_BYTES];
-    uint32_t step = whole_step(ops->step(ops->ctx), law->key_step);
+    uint32_t step = trk_seal_whole_step(ops->step(ops->ctx), law->key_step);
     if (ops->open(ops->ctx, TRK_KEY_TRANSPORT, step, cont, TRK_CONT_CLEAR_BYTES,
                   cont + TRK_CONT_CLEAR_BYTES, len - TRK_CONT_CLEAR_BYTES, plain) != 0)
         return TRK_E_CANNOT_OPEN;
     struct trk_rd r = trk_rd_make(plain, sizeof plain);
-    s->conn = trk_rd_u64(&r);
-    s->rho = trk_rd_u64(&r);
-    const uint8_t *ip = trk_rd_bytes(&r, sizeof s->peer.ip);
-    TRK_ASSERT(ip != NULL);
-    memcpy(s->peer.ip, ip, sizeof s->peer.ip);
-    s->peer.port = trk_rd_u16(&r);
-    s->client_port = trk_rd_u16(&r);
-    s->service_port = trk_rd_u16(&r);
-    s->nonce_step = trk_rd_u32(&r);
-    s->open_step = trk_rd_u32(&r);
-    s->opened_us = trk_rd_u64(&r);
-    s->ssthresh_prev_q = trk_rd_u32(&r);
+    trk_cont_read_secret(&r, s);
+    TRK_ASSERT(trk_rd_ok(&r));
     return TRK_OK;
 }

@@ -40,6 +40,14 @@ int trk_cont_read_law(const uint8_t *cont, size_t len, struct trk_law *law)
     __attribute__((warn_unused_result));
 
 /*
+ * The two parts as plain bytes, TRK_CONT_CLEAR_BYTES and TRK_CONT_SECRET_BYTES; whoever keeps the
+ * secret part seals it. Reading fails by the cursor alone.
+ */
+void trk_cont_write_law(struct trk_wr *w, const struct trk_law *law);
+void trk_cont_write_secret(struct trk_wr *w, const struct trk_secret *secret);
+void trk_cont_read_secret(struct trk_rd *r, struct trk_secret *secret);
+
+/*
  * Seals law and secret into out[0..TRK_CONT_BYTES). law->key_step is set from the seal's present
  * step. Returns TRK_OK or TRK_E_KEY. About 0.5 us.
  */

@@ -29,7 +29,9 @@ enum trk_mini_kind { /* as enum msk_kind */
 struct trk_mini_input {
     const uint8_t *user; /* of the continuation presented; borrowed */
     size_t user_len;
-    const uint8_t *request; /* from ticket.ucont.up on; borrowed */
+    const uint8_t *request; /* from ticket.ucont.up on; borrowed; to trk_mini_plan() NULL with a
+                               length means that they are not at hand any more: what is left of them
+                               is kept only where it is `held` */
     size_t request_len;
     bool request_end; /* the client's FIN follows */
     bool held;        /* the request bytes lie in the reassembly as well */
@@ -44,9 +46,10 @@ struct trk_mini_event {
 };
 
 /*
- * A verified REQUEST of a stateless connection, after trk_server_commit(). True: *ev is for a
- * handler, which is to be answered by trk_mini_plan(). False: no handler need run: answer with
- * trk_mini_ack() for ev->ticket (which is filled). want_new: MSK_NEW events are wanted.
+ * A verified REQUEST of a stateless connection (req->to.stateless), after trk_server_commit(). True:
+ * *ev is for a handler, which is to be answered by trk_mini_plan(). False: no handler need run:
+ * answer with trk_mini_ack() for ev->ticket (which is filled). want_new: MSK_NEW events are wanted.
+ * Where there is no handler to ask (AWAY), trk_ticket_make() in place of this fills the ticket.
  */
 bool trk_mini_take(struct trk_mini *m, uint64_t now_us, const struct trk_request *req,
                    bool want_new, struct trk_mini_event *ev);
@@ -58,13 +61,27 @@ struct trk_mini_ucont {
     size_t user_len;
 };
 
-/* A handler's answer, as far as what was asked for goes. */
+/*
+ * A handler's answer, as far as what was asked for goes. Zero: nothing.
+ *
+ * A new state begins with the first answer to a connection, with whatever consumes, and with
+ * `fresh`. It begins at `first`.from, which must be the end of the continuation presented where that
+ * is known (0 without one), and not below its `from` where it is not. Without `first` the user bytes
+ * presented are sealed again, for that end (where it is not known: for that `from`). What is given
+ * below the new state's beginning follows from the continuation presented.
+ *
+ * A continuation can give no more than its end: a later answer from it may make known an end that was
+ * not, and that the downlink ends there, and nothing else. Without end_known a new state's end is not
+ * known, unless it gives nothing (no `first`, no bytes, not pending) and so has the old one's.
+ */
 struct trk_mini_answer {
     uint32_t have[TRK_TICKET_RUNS_MAX]; /* of run i: so many bytes, from its off on, are there */
     size_t consumed;                    /* request bytes */
-    bool consumed_end;                  /* and the FIN behind them */
-    bool fresh;                         /* a new state although nothing was consumed */
-    bool has_first;                     /* where a new state begins; it is `after` the one presented */
+    bool consumed_end;                  /* and the FIN behind them (all of them were consumed) */
+    size_t need; /* no event for fewer request bytes than this, after those consumed; 0: for any */
+    bool fresh;  /* a new state although nothing was consumed */
+    bool has_first; /* where a new state begins; it is `after` the one presented; without a new
+                       state, a checkpoint as `last` */
     struct trk_mini_ucont first;
     bool has_last; /* a checkpoint further on in the same state, `after` itself */
     struct trk_mini_ucont last;
@@ -79,7 +96,7 @@ struct trk_mini_plan {
     unsigned n; /* DATA packets */
     struct trk_piece piece[TRK_GRANTS_MAX];
     struct {
-        uint8_t run; /* payload: bytes [at, at + piece.len) of this run */
+        uint8_t run; /* payload: bytes [at, at + piece.len) of this run, as it was before */
         uint32_t at;
     } src[TRK_GRANTS_MAX];
     size_t before_len; /* 0: none */
@@ -94,19 +111,30 @@ struct trk_mini_plan {
 /*
  * Turns an answer into packets: seals what continuations it needs, writes the headers, marks the
  * replay table. `in` is what the handler saw (request bytes that it left are kept in the
- * reassembly; user bytes are sealed again where bytes were consumed and no continuation was set).
- * Seqs sent meanwhile (on another ticket) are left out. t->answered is set; runs that were used are
- * taken out of t, so that a pending ticket can be answered further. Returns TRK_OK; TRK_E_INVAL (an
- * answer that contradicts itself or the ticket: have above run.len, end below what is sent, user
- * bytes too long, consumed more than there was: checked, since it may come from another process) or
- * TRK_E_KEY: nothing is to be sent.
+ * reassembly; user bytes are sealed again where a continuation is needed and none was set). Seqs
+ * sent meanwhile (on another ticket) are left out, with the bytes that were for them.
+ *
+ * Afterwards t->answered is set, the runs used are taken out of t (trk_runs_use() with `have` and,
+ * for a new state, its beginning), and t->ucont is the new state's where there is one: to answer a
+ * pending ticket further the caller moves `in` on by what was consumed, and to the user bytes of
+ * `first`. A late answer with nothing to tell is an empty plan.
+ *
+ * Returns TRK_OK; TRK_E_AGAIN: nothing was consumed, given or kept pending, and meanwhile more
+ * request bytes came than the handler saw: show it the event again (trk_mini_again()), send nothing;
+ * TRK_E_INVAL (an answer that contradicts itself or the ticket: checked, since it may come from
+ * another process) or TRK_E_KEY: nothing is to be sent, t is as it was.
  */
 int trk_mini_plan(struct trk_mini *m, uint64_t now_us, struct trk_ticket *t,
                   const struct trk_mini_answer *a, const struct trk_mini_input *in,
                   struct trk_mini_plan *plan) __attribute__((warn_unused_result));
 
-/* The ACK for a request that no handler sees, or has nothing for: length, written to buf
- * (TRK_REPLY_BYTES_MAX); 0 without key. reason: OK to choose by the ticket. */
+/* After TRK_E_AGAIN: all request bytes that there are now. Returns TRK_MINI_REQUEST or
+ * TRK_MINI_CLOSED. in->request is good until the next call. */
+enum trk_mini_kind trk_mini_again(struct trk_mini *m, struct trk_ticket *t,
+                                  struct trk_mini_input *in);
+
+/* The ACK for a request that no handler sees: length, written to buf (TRK_REPLY_BYTES_MAX); 0
+ * without key. reason: OK to choose by the ticket. */
 size_t trk_mini_ack(struct trk_mini *m, uint64_t now_us, const struct trk_ticket *t,
                     enum trk_reason reason, uint8_t *buf);
 

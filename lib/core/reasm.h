@@ -4,18 +4,22 @@
  *
  * An entry holds bytes beyond what the client's user continuation has consumed. It is begun when
  * bytes come that do not follow it directly, or that a handler left. Bounds: entries, bytes of one
- * entry (TRK_MINI_UP_WINDOW_BYTES), bytes in all, age; the oldest goes first.
+ * entry (TRK_MINI_UP_WINDOW_BYTES) and its ranges, bytes in all, age; the oldest goes first.
+ *
+ * A client may present an older continuation than before, and send again what was consumed after
+ * it: an entry goes back to that then, with what it holds.
  */
 #ifndef TRK_CORE_REASM_H
 #define TRK_CORE_REASM_H
 
 #include "base/map.h"
-#include "base/rcvbuf.h"
+#include "base/ranges.h"
 #include "core/wire.h"
 
 enum {
     TRK_MINI_UP_WINDOW_BYTES = 65536, /* the longest request that one event can show */
     TRK_REASM_ENTRIES_DEFAULT = 4096,
+    TRK_REASM_RANGES_MAX = 64,   /* of one entry: every second packet of a window */
     TRK_REASM_AGE_US = 10000000, /* as the freshness: older bytes would not be continued */
 };
 #define TRK_REASM_BYTES_DEFAULT (UINT64_C(64) << 20)
@@ -27,11 +31,14 @@ struct trk_reasm {
     struct trk_map map;                      /* conn -> entry */
     struct trk_reasm_entry *oldest, *newest; /* by last use */
     unsigned n, max_entries;
-    uint64_t bytes, max_bytes;
-    uint64_t evicted; /* entries given up for room */
+    uint64_t bytes, max_bytes; /* entries and their buffers */
+    uint64_t evicted;          /* entries given up for room */
 };
 
-/* An empty table; mem is borrowed. seed: of the hash map. */
+/*
+ * An empty table at r, which must not move afterwards; mem is copied, its ctx borrowed. seed: of
+ * the hash map. max_entries at least 1.
+ */
 void trk_reasm_init(struct trk_reasm *r, const struct trk_mem *mem, const uint64_t seed[2],
                     unsigned max_entries, uint64_t max_bytes);
 /* Gives everything back; usable again. */
@@ -39,30 +46,33 @@ void trk_reasm_clear(struct trk_reasm *r);
 
 /*
  * Uplink bytes [off, off + len), fin behind them, of a connection whose continuation has consumed
- * all below `up`. Drops what is below up. Returns TRK_OK or TRK_E_NOMEM (not kept: will come
- * again).
+ * all below `up`. What is below `up`, beyond the window, or behind a FIN is not kept. Returns
+ * TRK_OK or TRK_E_NOMEM (not kept: will come again).
  */
 int trk_reasm_add(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_t up, uint64_t off,
                   const uint8_t *bytes, size_t len, bool fin) __attribute__((warn_unused_result));
 
 /*
- * What is there from `up` on, contiguous: *bytes (borrowed until the next call, copied to be in one
- * piece only where the ring wraps), *len; *fin: the client's FIN follows. False: nothing at all is
- * held.
+ * What is there from `up` on, contiguous: *bytes (borrowed until the next call that changes r),
+ * *len; *fin: the client's FIN follows. False: nothing (0, false).
  */
-bool trk_reasm_peek(struct trk_reasm *r, uint64_t conn, uint64_t up, const uint8_t **bytes,
+bool trk_reasm_peek(const struct trk_reasm *r, uint64_t conn, uint64_t up, const uint8_t **bytes,
                     size_t *len, bool *fin);
+
+/* Is anything held for this connection, wherever it is? */
+bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn);
 
 /* All below `up` was consumed; the entry goes when nothing is left. */
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up);
 
-/* A handler needs n bytes from `up` on before it can do anything: TRK_OK, or TRK_E_UNKNOWN where no
- * entry is held. */
+/* A handler needs n bytes from where the entry begins before it can do anything: TRK_OK, or
+ * TRK_E_UNKNOWN where no entry is held. Forgotten when bytes are consumed. */
 int trk_reasm_need(struct trk_reasm *r, uint64_t conn, size_t n);
 /* What was needed last; 0. */
 size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn);
 
-/* Fills up->ack and the SACK ranges of what is held above it; credit TRK_MINI_UP_WINDOW_BYTES. */
+/* Fills up: ack, the lowest SACK ranges of what is held above it, credit TRK_MINI_UP_WINDOW_BYTES.
+ */
 void trk_reasm_up_state(const struct trk_reasm *r, uint64_t conn, uint64_t ack,
                         struct trk_up_state *up);
 

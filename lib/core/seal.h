@@ -70,4 +70,11 @@ struct trk_seal_ops {
 
 enum { TRK_NONCE_BLOCKS_MAX = 128 };
 
+/* The step whose low 16 bits are given and that is nearest to the present one. */
+static inline uint32_t trk_seal_whole_step(uint32_t now, uint16_t low)
+{
+    int16_t ahead = (int16_t)(uint16_t)(low - (uint16_t)now);
+    return (uint32_t)((int64_t)now + ahead);
+}
+
 #endif

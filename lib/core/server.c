@@ -277,6 +277,8 @@ static enum trk_verdict read_request(const struct trk_server *srv, const struct 
         ev->drop = rc;
         return refuse(srv, ev, &q.c, q.reqno, q.ts, TRK_REASON_CANNOT_OPEN);
     }
+    if (q.ucont_len != 0 && (parent.flags & TRK_LAW_STATELESS) == 0)
+        return drop(ev, TRK_E_FIELD);
     if (!trk_addr_same_ip(&ev->req.secret.peer, from))
         return refuse(srv, ev, &q.c, q.reqno, q.ts, TRK_REASON_ADDRESS);
     if (parent.owner != srv->instance)

@@ -155,6 +155,8 @@ struct trk_extras {
     bool late; /* sent on kept credit */
     uint64_t avail;
     uint8_t reason;
+    uint16_t most_bytes; /* an ACK that grants nothing stays within it, unless it carries a user
+                            continuation; 0: as `req` says */
 };
 
 /*

@@ -212,8 +212,9 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
     if (req != NULL)
         add_refused(&ack, req);
     long n = trk_wire_write_ack(buf, cap, &ack, 0);
-    if (n > 0 && req != NULL && train_end == 0 && x->ucont_len == 0 && (size_t)n > req->pkt_len)
-        n = write_smaller(&ack, req->pkt_len, buf, cap);
+    size_t most = req != NULL ? req->pkt_len : x->most_bytes;
+    if (n > 0 && most != 0 && train_end == 0 && x->ucont_len == 0 && (size_t)n > most)
+        n = write_smaller(&ack, most, buf, cap);
     return n;
 }
 

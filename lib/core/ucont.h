@@ -44,9 +44,13 @@ struct trk_ucont {
                           checkpoint further on in a state: that state itself. At offset 36 */
 };
 
+/* The clear part as plain bytes, TRK_UCONT_CLEAR_BYTES; trk_ucont_read() reads them. */
+void trk_ucont_write_clear(struct trk_wr *w, const struct trk_ucont *u);
+
 /*
- * Reads the clear part; what any holder can do. Returns TRK_OK, TRK_E_SHORT (len is not between the
- * overhead and TRK_UCONT_BYTES_MAX) or TRK_E_FIELD (kind, unknown flags, state 0, end below from, end
+ * Reads the clear part: the first TRK_UCONT_CLEAR_BYTES of a continuation of `len` bytes; what any
+ * holder can do. Returns TRK_OK, TRK_E_SHORT (len is not between the overhead and
+ * TRK_UCONT_BYTES_MAX) or TRK_E_FIELD (kind, unknown flags, state 0, end below from or UINT64_MAX, end
  * without END, FIN without END).
  */
 int trk_ucont_read(const uint8_t *ucont, size_t len, struct trk_ucont *u)
@@ -54,8 +58,8 @@ int trk_ucont_read(const uint8_t *ucont, size_t len, struct trk_ucont *u)
 
 /*
  * Seals u and user[0..user_len) (at most TRK_UCONT_USER_BYTES_MAX) into out (TRK_UCONT_BYTES_MAX
- * bytes); u->key_step is set. *len is the length. Returns TRK_OK, TRK_E_INVAL (too long) or
- * TRK_E_KEY. About 0.5 us.
+ * bytes); u->key_step is set. *len is the length. Returns TRK_OK, TRK_E_INVAL (too long, or
+ * trk_ucont_read() would refuse u) or TRK_E_KEY. About 0.5 us.
  */
 int trk_ucont_seal(const struct trk_seal_ops *ops, struct trk_ucont *u, uint64_t conn,
                    uint16_t service_port, const uint8_t *user, size_t user_len, uint8_t *out,
