@@ -4,6 +4,8 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/seal.h \
     %D%/ucont.c %D%/ucont.h %D%/ticket.c %D%/ticket.h %D%/reasm.c %D%/reasm.h \
     %D%/mini.c %D%/mini_plan.c %D%/mini.h \
+    %D%/bundle.c %D%/bundle.h \
+    %D%/ucont.h %D%/ticket.h %D%/reasm.h %D%/mini.h \
     %D%/wire.c %D%/wire.h \
     %D%/law.c %D%/law.h %D%/law_reno.c \
     %D%/cont.c %D%/cont.h \

@@ -221,3 +221,19 @@ TESTS += %D%/test_ring
 %C%_test_ring_SOURCES = %D%/test_ring.c %D%/seeded.h
 %C%_test_ring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_ring_LDADD = lib/ipc/libring.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_minisocket_answer
+check_PROGRAMS += %D%/test_minisocket_answer
+TESTS += %D%/test_minisocket_answer
+%C%_test_minisocket_answer_SOURCES = %D%/test_minisocket_answer.c %D%/unit.h
+%C%_test_minisocket_answer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_minisocket_answer_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_minisocket_answer_LDADD = lib/mini/libmini.la $(CHECK_LIBS)
+
+# test_bundle
+check_PROGRAMS += %D%/test_bundle
+TESTS += %D%/test_bundle
+%C%_test_bundle_SOURCES = %D%/test_bundle.c %D%/unit.h
+%C%_test_bundle_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_bundle_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_bundle_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
