@@ -15,6 +15,8 @@
 
 struct msk_back;
 
+enum { MSK_EXTRACT_MAX = 256 }; /* events in one call of msk_extract_events() */
+
 /* A continuation set by the handler, held until the answer leaves. */
 struct msk_set {
     bool is_set;
@@ -46,7 +48,8 @@ struct msk_job {
     uint64_t asked_end;               /* one past the last byte asked for */
     uint8_t *payload;                 /* from room(); NULL before anything was asked and described */
     uint32_t at[MSK_RANGES_MAX]; /* where run i's bytes begin in payload */
-    struct msk_set first, last;
+    struct msk_set below; /* set last within what the continuation presented can give */
+    struct msk_set first, last; /* set first beyond it, and last */
     struct trk_mini_answer answer; /* to be sent: its pointers lead into this struct and ev */
     unsigned slot;                 /* api.c: its place in the table of events */
     struct msk_job *next;          /* the back end's, for lists */
@@ -61,7 +64,7 @@ struct msk_back_ops {
     /* Memory for the job's payload: the sum of its runs. NULL: none now (ENOMEM). */
     uint8_t *(*room)(struct msk_back *b, struct msk_job *job);
     /*
-     * Queues job->answer and payload to be sent, and heeds job->need. The job is gone unless keep:
+     * Queues job->answer and payload to be sent. The job is gone unless keep:
      * then `run` and n_runs become what can still be sent, and payload is the back end's again. 0 or
      * -errno: ENOBUFS (keep: too many are kept; nothing has happened), EINVAL (the answer contradicts
      * itself; the job is gone all the same).
