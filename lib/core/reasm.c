@@ -198,7 +198,7 @@ int trk_reasm_add(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_t 
     uint64_t limit = min_u64(e->base + TRK_MINI_UP_WINDOW_BYTES, e->fin);
     uint64_t from = max_u64(off, e->base), to = min_u64(end, limit);
     if (rc == TRK_OK)
-        rc = store(r, e, from, to, bytes + (from < end ? from - off : 0));
+        rc = store(r, e, from, to, from < end ? bytes + (from - off) : NULL);
     if (rc == TRK_OK && fin && end <= limit && end >= e->base && e->fin == NEVER &&
         (e->have.n == 0 || e->have.v[e->have.n - 1].end <= end))
         e->fin = end;

@@ -258,5 +258,7 @@ int trk_ticket_read(const uint8_t *buf, size_t len, struct trk_ticket *t, size_t
     if (!trk_rd_ok(&r))
         return TRK_E_SHORT;
     *used = len - trk_rd_left(&r);
+    if (t->give_cont && t->keep_first < t->law.law_base) /* as far as one look-up may have to go */
+        return TRK_E_FIELD;
     return t->up_end >= t->ucont.up ? TRK_OK : TRK_E_FIELD;
 }

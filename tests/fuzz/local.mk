@@ -3,11 +3,12 @@ fuzz_common = %D%/replay_main.c %D%/fuzz.h
 fuzz_engine_sources = %D%/server_world.c %D%/server_world.h %D%/clear_seal.h %D%/frames.h
 fuzz_engine_libs = lib/core/libcore.la lib/base/libbase.la
 fuzz_replays = %D%/replay_wire %D%/replay_cont %D%/replay_control %D%/replay_name %D%/replay_server \
-    %D%/replay_client %D%/replay_config %D%/replay_ring %D%/replay_bundle
+    %D%/replay_client %D%/replay_config %D%/replay_ring %D%/replay_bundle \
+    %D%/replay_ucont %D%/replay_ticket
 TESTS += $(fuzz_replays)
 if FUZZERS
 noinst_PROGRAMS += $(fuzz_replays) %D%/fuzz_wire %D%/fuzz_cont %D%/fuzz_control %D%/fuzz_name %D%/fuzz_server \
-    %D%/fuzz_client %D%/fuzz_config %D%/fuzz_ring %D%/fuzz_bundle
+    %D%/fuzz_client %D%/fuzz_config %D%/fuzz_ring %D%/fuzz_bundle %D%/fuzz_ucont %D%/fuzz_ticket
 else
 check_PROGRAMS += $(fuzz_replays)
 endif
@@ -77,3 +78,17 @@ fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_bundle_SOURCES = %D%/fuzz_bundle.c %D%/clear_seal.h %D%/fuzz.h
 %C%_fuzz_bundle_LDADD = $(fuzz_engine_libs)
 %C%_fuzz_bundle_LDFLAGS = $(fuzz_ldflags)
+
+# ucont
+%C%_replay_ucont_SOURCES = %D%/fuzz_ucont.c %D%/clear_seal.h $(fuzz_common)
+%C%_replay_ucont_LDADD = $(fuzz_engine_libs)
+%C%_fuzz_ucont_SOURCES = %D%/fuzz_ucont.c %D%/clear_seal.h %D%/fuzz.h
+%C%_fuzz_ucont_LDADD = $(fuzz_engine_libs)
+%C%_fuzz_ucont_LDFLAGS = $(fuzz_ldflags)
+
+# ticket
+%C%_replay_ticket_SOURCES = %D%/fuzz_ticket.c %D%/clear_seal.h $(fuzz_common)
+%C%_replay_ticket_LDADD = $(fuzz_engine_libs)
+%C%_fuzz_ticket_SOURCES = %D%/fuzz_ticket.c %D%/clear_seal.h %D%/fuzz.h
+%C%_fuzz_ticket_LDADD = $(fuzz_engine_libs)
+%C%_fuzz_ticket_LDFLAGS = $(fuzz_ldflags)

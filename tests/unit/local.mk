@@ -237,3 +237,34 @@ TESTS += %D%/test_bundle
 %C%_test_bundle_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_bundle_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_bundle_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+# test_ucont
+check_PROGRAMS += %D%/test_ucont
+TESTS += %D%/test_ucont
+%C%_test_ucont_SOURCES = %D%/test_ucont.c %D%/unit.h
+%C%_test_ucont_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_ucont_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_ucont_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_ticket
+check_PROGRAMS += %D%/test_ticket
+TESTS += %D%/test_ticket
+%C%_test_ticket_SOURCES = %D%/test_ticket.c %D%/unit.h
+%C%_test_ticket_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_ticket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_ticket_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_reasm
+check_PROGRAMS += %D%/test_reasm
+TESTS += %D%/test_reasm
+%C%_test_reasm_SOURCES = %D%/test_reasm.c %D%/unit.h
+%C%_test_reasm_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_reasm_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_reasm_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_mini
+check_PROGRAMS += %D%/test_mini
+TESTS += %D%/test_mini
+%C%_test_mini_SOURCES = %D%/test_mini.c %D%/unit.h
+%C%_test_mini_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_mini_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_mini_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)

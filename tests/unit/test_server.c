@@ -521,10 +521,31 @@ START_TEST(uplink_unknown_told_to_bring_a_continuation)
 }
 END_TEST
 
+START_TEST(user_continuation_only_where_the_service_is_stateless)
+{
+    struct trk_law law;
+    struct trk_secret secret;
+    uint8_t bytes[100] = {1};
+    connect_it();
+    struct trk_request_pkt q = {.ucont = bytes, .ucont_len = sizeof bytes};
+    request(&q, 1, 1);
+    ck_assert_int_eq(give(&peer, NOW_US), TRK_V_DROP);
+    ck_assert_int_eq(ev.drop, TRK_E_FIELD);
+    ck_assert_int_eq(trk_cont_open(&srv.seal, cont, sizeof cont, &law, &secret), TRK_OK);
+    law.flags |= TRK_LAW_STATELESS;
+    ck_assert_int_eq(trk_cont_seal(&srv.seal, &law, &secret, cont), TRK_OK);
+    request(&q, 1, 1);
+    ck_assert_int_eq(give(&peer, NOW_US), TRK_V_REQUEST);
+    ck_assert(ev.req.to.stateless && ev.req.ucont_len == sizeof bytes && ev.req.to.payload_bytes == 1200 - 76);
+    ck_assert_mem_eq(ev.req.ucont, bytes, sizeof bytes);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {open_answered_equally_large_and_nothing_kept,
                                   open_refused_is_small_and_has_no_continuation,
+                                  user_continuation_only_where_the_service_is_stateless,
                                   request_granted_within_the_window,
                                   request_sent_seqs_refused_and_named,
                                   request_proof_true_and_false,
