@@ -64,11 +64,12 @@ struct trk_mini_ucont {
 /*
  * A handler's answer, as far as what was asked for goes. Zero: nothing.
  *
- * A new state begins with the first answer to a connection, with whatever consumes, and with
- * `fresh`. It begins at `first`.from, which must be the end of the continuation presented where that
- * is known (0 without one), and not below its `from` where it is not. Without `first` the user bytes
- * presented are sealed again, for that end (where it is not known: for that `from`). What is given
- * below the new state's beginning follows from the continuation presented.
+ * A new state begins with the first answer to a connection, with `fresh`, and with what consumes, if
+ * `first` is set or the end of the continuation presented is known. It begins at `first`.from, which
+ * must be that end where it is known (0 without a continuation), and not below the `from` presented
+ * where it is not. Without `first` the user bytes presented are sealed again, for that beginning.
+ * What is given below it follows from the continuation presented. Where the end is not known and no
+ * `first` is set, what consumes leaves the state as it is: the same bytes follow, with a greater `up`.
  *
  * A continuation can give no more than its end: a later answer from it may make known an end that was
  * not, and that the downlink ends there, and nothing else. Without end_known a new state's end is not

@@ -11,7 +11,7 @@ enum {
 struct shape {
     bool anew;
     struct trk_ucont u;  /* its first continuation; not anew: the one presented, as it is now */
-    bool tell;           /* the client must get u: it is new, or its end is news */
+    bool tell;           /* the client must get u: it is new, or its end or `up` is news */
     uint64_t checkpoint; /* of `last`; UINT64_MAX: none */
     const struct trk_mini_ucont *last;
 };
@@ -79,6 +79,12 @@ static bool answer_is_sane(const struct trk_ticket *t, const struct trk_mini_ans
     return true;
 }
 
+/* What `up` is after the answer. */
+static uint64_t consumed_to(const struct trk_ticket *t, const struct trk_mini_answer *a)
+{
+    return t->ucont.up + a->consumed + (a->consumed_end ? 1 : 0);
+}
+
 /* A new state: its first continuation, but for its name. */
 static bool begin_state(const struct trk_ticket *t, const struct trk_mini_answer *a,
                         struct shape *s)
@@ -91,7 +97,7 @@ static bool begin_state(const struct trk_ticket *t, const struct trk_mini_answer
         from = a->first.from;
     }
     s->u = (struct trk_ucont){.from = from, .end = UINT64_MAX, .after = t->ucont.state};
-    s->u.up = t->ucont.up + a->consumed + (a->consumed_end ? 1 : 0);
+    s->u.up = consumed_to(t, a);
     if (a->end_known)
         set_end(&s->u, a->end, a->fin || ended);
     else if (ended || (knows_end(t) && !a->has_first && !reaches(t, a, from) && !a->pending))
@@ -103,21 +109,24 @@ static bool begin_state(const struct trk_ticket *t, const struct trk_mini_answer
 static bool go_on(const struct trk_ticket *t, const struct trk_mini_answer *a, struct shape *s)
 {
     s->u = t->ucont;
+    s->u.up = consumed_to(t, a);
+    s->tell = s->u.up != t->ucont.up;
     if (!a->end_known || !t->has_ucont)
         return true;
     if (a->end < s->u.from || (knows_end(t) && a->end != s->u.end))
         return false;
     set_end(&s->u, a->end, a->fin || (t->ucont.flags & TRK_UCONT_FIN) != 0);
-    s->tell = s->u.flags != t->ucont.flags;
+    s->tell |= s->u.flags != t->ucont.flags;
     return true;
 }
 
 /* Which states and continuations the answer has. False: it contradicts itself or the ticket. */
 static bool shape_of(const struct trk_ticket *t, const struct trk_mini_answer *a, struct shape *s)
 {
-    bool says = a->has_first || a->has_last || a->end_known || has_bytes(t, a);
+    bool consumes = a->consumed > 0 || a->consumed_end;
+    bool says = consumes || a->has_first || a->has_last || a->end_known || has_bytes(t, a);
     *s = (struct shape){.checkpoint = UINT64_MAX};
-    s->anew = a->consumed > 0 || a->consumed_end || a->fresh || (!t->has_ucont && says);
+    s->anew = a->fresh || (!t->has_ucont && says) || (consumes && (a->has_first || knows_end(t)));
     if (!(s->anew ? begin_state(t, a, s) : go_on(t, a, s)))
         return false;
     s->tell |= s->anew;
@@ -155,7 +164,7 @@ static int seal_all(const struct trk_mini *m, const struct trk_ticket *t,
         further.after = further.state;
         rc = trk_ucont_seal(ops, &further, t->to.conn, port, s->last->user, s->last->user_len,
                             out->last, &out->last_len);
-        s->tell = s->anew; /* it tells the end as well */
+        s->tell = s->anew; /* it tells the rest as well */
     }
     if (rc == TRK_OK && s->tell)
         rc = trk_ucont_seal(ops, &s->u, t->to.conn, port, head->user, head->user_len, out->head,

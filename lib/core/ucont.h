@@ -37,7 +37,9 @@ struct trk_ucont {
     uint8_t flags;
     uint16_t key_step; /* low 16 bits of the step that seals it */
     uint64_t state;    /* names the bytes: the same for all continuations of one answer; never 0 */
-    uint64_t up;       /* uplink bytes below are in it; a FIN counts one */
+    uint64_t up;       /* uplink bytes below are in it; a FIN counts one. A state whose end is not known
+                          goes on where more is consumed that changes nothing of what it gives: `up`
+                          is greater then, and the state the same */
     uint64_t from;     /* the first downlink offset that it can give */
     uint64_t end;      /* one past the last; UINT64_MAX where not known (0 on the wire) */
     uint64_t after;    /* begins its state: the state of the continuation presented (0: none was); a

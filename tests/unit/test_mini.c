@@ -593,6 +593,38 @@ START_TEST(consumed_without_a_continuation_keeps_the_former)
 }
 END_TEST
 
+START_TEST(consumed_in_an_open_end_leaves_the_state_as_it_is)
+{
+    connect_it();
+    ck_assert(ask(1, 2, 0, 0, 100));
+    struct trk_mini_answer a = page(0, 2 * P);
+    a.end_known = false;
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    const uint64_t state = got[0].u.state;
+    proof_k = 2;
+    ck_assert(ask_len(3, 2, 2 * P, 2 * P, 100, 30, TRK_REQ_FIN));
+    a = (struct trk_mini_answer){.have = {50}, .consumed = 30, .consumed_end = true};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    ck_assert(n_got == 1 && got[0].is_data && got[0].data.state == state && got[0].u.state == state);
+    ck_assert(got[0].u.up == 131 && got[0].u.from == 0 && got[0].u.end == UINT64_MAX && got[0].u.after == 0);
+    ck_assert(got[0].data.up.ack == 131 && me.ticket.ucont.up == 131 && !me.ticket.up_fin);
+    /* With a checkpoint that tells it. */
+    proof_k = 3;
+    ck_assert(ask(4, 2, 2 * P + 50, 131, 0));
+    me.ticket.up_end = 141; /* as if ten more had come */
+    me.in = (struct trk_mini_input){.request = stream, .request_len = 10, .user = me.user};
+    a = (struct trk_mini_answer){.have = {60}, .consumed = 10, .has_last = true, .last = set(2 * P + 110, "on")};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    ck_assert(n_got == 1 && got[0].u.state == state && got[0].u.up == 141 && got[0].u.from == 2 * P + 110);
+    /* Where one is set, that begins a state. */
+    ck_assert(ask(6, 2, 2 * P + 110, 141, 10));
+    a = (struct trk_mini_answer){.consumed = 10, .has_first = true, .first = set(2 * P + 110, "new")};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    ck_assert(got[0].u.state != state && got[0].u.after == state && got[0].u.up == 151);
+    done();
+}
+END_TEST
+
 START_TEST(detached_is_told_at_once_and_answered_late)
 {
     connect_it();
@@ -997,6 +1029,7 @@ int main(void)
                             bytes_that_came_while_the_handler_ran,
                             end_of_uplink_is_one_more,
                             consumed_without_a_continuation_keeps_the_former,
+                            consumed_in_an_open_end_leaves_the_state_as_it_is,
                             detached_is_told_at_once_and_answered_late,
                             old_tickets_are_worth_ten_packets_and_no_unchecked_continuation,
                             seqs_sent_on_another_ticket_are_left_out,
