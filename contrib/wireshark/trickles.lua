@@ -12,13 +12,14 @@ local kinds = { [0] = "ASK", [1] = "HOLE", [2] = "TIMEOUT", [3] = "UNDO", [4] = 
 local reasons = {
     [0] = "OK", [1] = "NO_DATA", [2] = "WINDOW", [3] = "SENT", [4] = "STALE", [5] = "PROOF_BAD", [6] = "CANNOT_OPEN",
     [7] = "NOT_HERE", [8] = "NO_SERVICE", [9] = "NEED_CONT", [10] = "BUSY", [11] = "ADDRESS",
+    [12] = "AWAY",
 }
 -- What the flag bits mean, by type; names are those of the specification.
 local flag_names = {
     [2] = { "PROBE", "REFRESH", "REPEAT", "FIN" },
     [3] = { "", "", "REPEAT", "FIN" },
-    [4] = { "FIN", "CONT", "SACK", "LATE" },
-    [5] = { "OPENED", "CONT", "SACK", "LATE", "REFUSED" },
+    [4] = { "FIN", "CONT", "SACK", "LATE", "STATE", "UCONT" },
+    [5] = { "OPENED", "CONT", "SACK", "LATE", "REFUSED", "UCONT" },
 }
 
 local fields, f = {}, {}
@@ -52,7 +53,7 @@ field(ProtoField.uint64, "down_una", "Downlink received below")
 field(ProtoField.uint64, "up_off", "Uplink offset")
 field(ProtoField.string, "range", "Proof range")
 field(ProtoField.string, "ask", "Ask")
-field(ProtoField.bytes, "ucont", "User continuation")
+field(ProtoField.uint64, "state", "State", base.HEX)
 field(ProtoField.uint64, "ref", "Uplink reference", base.HEX)
 field(ProtoField.uint16, "instance", "Instance")
 field(ProtoField.uint64, "seq", "Seq")
@@ -71,7 +72,7 @@ field(ProtoField.bytes, "payload", "Payload")
 -- the law part of a continuation
 field(ProtoField.bytes, "cont", "Transport continuation")
 field(ProtoField.uint8, "cont.law", "Law", base.DEC, { [0] = "Reno", [1] = "CUBIC" })
-field(ProtoField.uint8, "cont.flags", "Flags (1 TIMEOUT, 2 FIRST)", base.HEX)
+field(ProtoField.uint8, "cont.flags", "Flags (1 TIMEOUT, 2 FIRST, 4 STATELESS)", base.HEX)
 field(ProtoField.uint8, "cont.generation", "Generation")
 field(ProtoField.uint16, "cont.epoch", "Epoch")
 field(ProtoField.uint16, "cont.packet_size", "Packet size")
@@ -86,6 +87,16 @@ field(ProtoField.uint32, "cont.minrtt", "Minimum RTT (us)")
 field(ProtoField.uint32, "cont.fs", "Window at the last cut (packets)")
 field(ProtoField.uint64, "cont.issued", "Issued (us since 1970)")
 field(ProtoField.bytes, "cont.sealed", "Sealed part")
+-- the clear part of a user continuation
+field(ProtoField.bytes, "ucont", "User continuation")
+field(ProtoField.uint8, "ucont.flags", "Flags (1 END, 2 FIN)", base.HEX)
+field(ProtoField.uint16, "ucont.key_step", "Key step")
+field(ProtoField.uint64, "ucont.state", "State", base.HEX)
+field(ProtoField.uint64, "ucont.up", "Uplink consumed below")
+field(ProtoField.uint64, "ucont.from", "Gives from")
+field(ProtoField.uint64, "ucont.end", "Gives up to (with END)")
+field(ProtoField.uint64, "ucont.after", "After state", base.HEX)
+field(ProtoField.bytes, "ucont.sealed", "Sealed part")
 trickles.fields = fields
 
 local malformed = ProtoExpert.new("trickles.malformed", "Shorter than its fields", expert.group.MALFORMED, expert.severity.ERROR)
@@ -137,6 +148,24 @@ local function continuation(buf, at, len, tree)
     add(t, "cont.sealed", buf, at + 68, len - 68)
     t:append_text(string.format(" (epoch %d.%d, base %d, w0 %.1f)", buf(at + 4, 2):uint(), buf(at + 3, 1):uint(),
         number(buf, at + 12, 6), buf(at + 24, 4):uint() / 4096))
+end
+
+local function user_continuation(buf, at, len, tree)
+    local t = tree:add(f.ucont, buf(at, len))
+    if len < 94 or buf(at, 1):uint() ~= 0xd1 then
+        return
+    end
+    add(t, "ucont.flags", buf, at + 1, 1)
+    add(t, "ucont.key_step", buf, at + 2, 2)
+    add(t, "ucont.state", buf, at + 4, 8)
+    add(t, "ucont.up", buf, at + 12, 8)
+    add(t, "ucont.from", buf, at + 20, 8)
+    add(t, "ucont.end", buf, at + 28, 8)
+    add(t, "ucont.after", buf, at + 36, 8)
+    add(t, "ucont.sealed", buf, at + 44, len - 44)
+    local known = buf(at + 1, 1):uint() % 2 == 1
+    t:append_text(string.format(" (state %s, up %s, %s..%s)", buf(at + 4, 8):uint64():tohex(), offset(buf, at + 12),
+        offset(buf, at + 20), known and offset(buf, at + 28) or ""))
 end
 
 -- Each returns the text for the info column.
@@ -191,7 +220,7 @@ dissect[2] = function(buf, tree) -- REQUEST
         continuation(buf, at, cont, tree)
     end
     if ucont > 0 then
-        add(tree, "ucont", buf, at + cont, ucont)
+        user_continuation(buf, at + cont, ucont, tree)
     end
     at = at + cont + ucont
     local up = buf:len() - at
@@ -236,6 +265,12 @@ local function length_and_cont(buf, at, tree)
     return at + 2 + n
 end
 
+local function length_and_ucont(buf, at, tree)
+    local n = buf(at, 2):uint()
+    user_continuation(buf, at + 2, n, tree)
+    return at + 2 + n
+end
+
 dissect[4] = function(buf, tree, flags) -- DATA
     add(tree, "reqno", buf, 12, 4)
     add(tree, "ts", buf, 16, 4)
@@ -248,11 +283,18 @@ dissect[4] = function(buf, tree, flags) -- DATA
     add(tree, "up_ack", buf, 56, 8)
     add(tree, "up_credit", buf, 64, 4)
     local at = 68
+    if flags.STATE then
+        add(tree, "state", buf, at, 8)
+        at = at + 8
+    end
     if flags.SACK then
         at = sacks(buf, at, tree)
     end
     if flags.CONT then
         at = length_and_cont(buf, at, tree)
+    end
+    if flags.UCONT then
+        at = length_and_ucont(buf, at, tree)
     end
     local n = buf:len() - at
     if n > 0 then
@@ -293,7 +335,10 @@ dissect[5] = function(buf, tree, flags) -- ACK
         at = at + 1 + 14 * n
     end
     if flags.CONT then
-        length_and_cont(buf, at, tree)
+        at = length_and_cont(buf, at, tree)
+    end
+    if flags.UCONT then
+        length_and_ucont(buf, at, tree)
     end
     return string.format("#%d %s", buf(12, 4):uint(), reasons[buf(22, 1):uint()] or "?")
 end

@@ -4,6 +4,7 @@
  */
 #include "core/cont.h"
 #include "core/proof.h"
+#include "core/ucont.h"
 #include "crypto/keyring.h"
 #include "crypto/sealer.h"
 
@@ -14,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES_MAX = 1 << 18, DUMPS = 5, DUMP_BYTES_MAX = 256 };
+enum { PAGE_BYTES_MAX = 1 << 18, DUMPS = 7, DUMP_BYTES_MAX = 256 };
 
-static const uint64_t CID = UINT64_C(0x0102030405060708);
+static const uint64_t CID = UINT64_C(0x0102030405060708), STATE = UINT64_C(0x8877665544332211);
 
 static char page[PAGE_BYTES_MAX];
 static uint8_t dump[DUMPS][DUMP_BYTES_MAX];
@@ -149,6 +150,61 @@ START_TEST(packets_as_the_page_has_them)
     ck_assert_int_eq(trk_wire_read_reset(dump[3], dump_len[3], &x), TRK_OK);
     struct trk_common c = {.cid = CID};
     same(4, pkt, trk_wire_write_version(pkt, sizeof pkt, &c));
+    static const uint8_t ucont[4] = {0xd1, 1, 0, 0};
+    d = (struct trk_data_pkt){
+        .c = {.steer = 3, .flags = TRK_DATA_STATE | TRK_DATA_UCONT, .cid = CID},
+        .reqno = 9,
+        .ts = 0x1000,
+        .instance = 7,
+        .seq = 43,
+        .train_end = 43,
+        .nonce = UINT64_C(0x99508db921fbea11),
+        .limit = 44,
+        .off = 57726,
+        .up = {.ack = 122, .credit_bytes = 65536},
+        .state = STATE,
+        .ucont = ucont,
+        .ucont_len = sizeof ucont,
+    };
+    n = trk_wire_write_data_head(pkt, sizeof pkt, &d);
+    ck_assert_int_gt(n, 0);
+    memcpy(pkt + n, "ok", 2);
+    same(6, pkt, n + 2);
+    ck_assert_int_eq(trk_wire_read_data(dump[6], dump_len[6], &d), TRK_OK);
+}
+END_TEST
+
+static const uint8_t secret_of_page[TRK_KEYRING_SECRET_BYTES] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                                                 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+                                                                 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+
+START_TEST(user_continuation_as_the_page_has_it)
+{
+    const struct trk_ucont want = {.flags = TRK_UCONT_END,
+                                   .key_step = 20000,
+                                   .state = STATE,
+                                   .up = 122,
+                                   .from = 49304,
+                                   .end = 57728,
+                                   .after = UINT64_C(0x1020304050607080)};
+    struct trk_ucont u;
+    uint8_t user[TRK_UCONT_USER_BYTES_MAX], clear[TRK_UCONT_CLEAR_BYTES];
+    size_t user_len;
+    struct trk_wr w = trk_wr_make(clear, sizeof clear);
+    read_dumps();
+    trk_ucont_write_clear(&w, &want);
+    ck_assert_mem_eq(clear, dump[5], sizeof clear);
+    struct trk_keyring *kr = trk_keyring_from_secret(20000, secret_of_page);
+    struct trk_sealer *sealer = trk_sealer_new(kr);
+    ck_assert(kr != NULL && sealer != NULL);
+    struct trk_seal_ops ops = trk_sealer_ops(sealer);
+    ck_assert_int_eq(trk_ucont_open(&ops, dump[5], dump_len[5], CID, 80, &u, user, &user_len), TRK_OK);
+    ck_assert_uint_eq(user_len, 6);
+    ck_assert_mem_eq(user, "page 7", 6);
+    ck_assert(u.state == want.state && u.up == 122 && u.from == 49304 && u.end == 57728 && u.after == want.after);
+    ck_assert_int_eq(trk_ucont_open(&ops, dump[5], dump_len[5], CID, 81, &u, user, &user_len), TRK_E_CANNOT_OPEN);
+    trk_sealer_free(sealer);
+    trk_keyring_free(kr);
 }
 END_TEST
 
@@ -164,6 +220,10 @@ START_TEST(fixed_sizes_as_the_page_has_them)
     says("\n%d bytes: the law part", TRK_CONT_BYTES);
     says("\n%d  24   nonce", TRK_CONT_CLEAR_BYTES);
     says("\n%d  %d   ciphertext", TRK_CONT_CLEAR_BYTES + TRK_SEAL_NONCE_BYTES, TRK_CONT_SECRET_BYTES);
+    says("packet size less %d (less %d on", TRK_DATA_BYTES, TRK_DATA_BYTES + TRK_DATA_STATE_BYTES);
+    says(": %d to %d bytes.\n", TRK_UCONT_OVERHEAD_BYTES, TRK_UCONT_BYTES_MAX);
+    says("\n%d  24   nonce\n%d  n    ciphertext", TRK_UCONT_CLEAR_BYTES, TRK_UCONT_CLEAR_BYTES + TRK_SEAL_NONCE_BYTES);
+    says("(%d at most)", TRK_UCONT_USER_BYTES_MAX);
 }
 END_TEST
 
@@ -171,12 +231,9 @@ START_TEST(keys_and_nonces_as_the_page_has_them)
 {
     const uint32_t step = 20000;
     struct trk_space space = {UINT64_C(0x1122334455667788), 7};
-    uint8_t secret[TRK_KEYRING_SECRET_BYTES];
     uint64_t nonce[5], token[2], proof = 0, r[2];
     read_page();
-    for (unsigned i = 0; i < sizeof secret; i++)
-        secret[i] = (uint8_t)i;
-    struct trk_keyring *kr = trk_keyring_from_secret(step, secret);
+    struct trk_keyring *kr = trk_keyring_from_secret(step, secret_of_page);
     struct trk_sealer *sealer = trk_sealer_new(kr);
     ck_assert(kr != NULL && sealer != NULL);
     struct trk_seal_ops ops = trk_sealer_ops(sealer);
@@ -305,6 +362,7 @@ int main(void)
     Suite *suite = suite_create("spec");
     TCase *tc = tcase_create("page");
     tcase_add_test(tc, packets_as_the_page_has_them);
+    tcase_add_test(tc, user_continuation_as_the_page_has_it);
     tcase_add_test(tc, fixed_sizes_as_the_page_has_them);
     tcase_add_test(tc, keys_and_nonces_as_the_page_has_them);
     tcase_add_test(tc, windows_as_the_page_has_them);
