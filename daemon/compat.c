@@ -5,6 +5,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/tombs.h"
+#include "io/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -358,8 +359,7 @@ static void catch_up(struct trk_party *p)
 static bool may_begin(const struct trk_compat *s, const struct trk_request *req)
 {
     uint64_t now_us = trk_loop_wall_us(s->d->loop);
-    return req->first && req->cont_issued_us >= s->d->boot_us &&
-           req->cont_issued_us + s->d->server.freshness_us >= now_us &&
+    return req->first && req->cont_issued_us + s->d->server.freshness_us >= now_us &&
            !trk_tombs_has(&s->tombs, req->to.conn, req->cont_issued_us);
 }
 
@@ -561,7 +561,7 @@ struct trk_compat *trk_compat_new(struct trk_daemon *d)
     s->lingering_ring.linger_next = s->lingering_ring.linger_prev = &s->lingering_ring;
     trk_map_init(&s->conns, d->seed, &d->mem);
     trk_map_init(&s->refs, d->seed, &d->mem);
-    trk_tombs_init(&s->tombs, d->server.freshness_us, d->seed, &d->mem);
+    trk_tombs_init(&s->tombs, trk_clock_wall_us(), d->server.freshness_us, d->seed, &d->mem);
     return s;
 }
 

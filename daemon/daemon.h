@@ -65,7 +65,7 @@ struct trk_daemon {
     struct trk_loop *loop;
     bool is_user;    /* a user's own daemon */
     uint64_t seed[2]; /* of hash maps */
-    uint64_t boot_us; /* wall clock */
+    uint64_t boot_ns; /* monotonic */
     uint64_t netns;   /* of our own network: netns.h */
 
     struct trk_keyring *keyring;

@@ -347,7 +347,7 @@ static int init(struct program *p, const struct trk_options *o)
     d->is_user = o->user;
     d->fd_limit = (struct trk_log_limit){.window_ns = UINT64_C(10000000000), .burst = 1};
     p->random = trk_random_pool_new();
-    d->boot_us = trk_clock_wall_us();
+    d->boot_ns = trk_clock_mono_ns();
     d->seed[0] = trk_daemon_random(d);
     d->seed[1] = trk_daemon_random(d);
     trk_map_init(&d->party_ids, d->seed, &d->mem);

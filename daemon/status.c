@@ -122,7 +122,7 @@ static json_t *whole(struct trk_daemon *d, uid_t asker)
     json_object_set_new(o, "pid", number((uint64_t)getpid()));
     json_object_set_new(o, "port", number(trk_port_number(d->server_port)));
     json_object_set_new(o, "instance", number(d->server.instance));
-    json_object_set_new(o, "uptime_s", number((trk_loop_wall_us(d->loop) - d->boot_us) / 1000000));
+    json_object_set_new(o, "uptime_s", number((trk_loop_now_ns(d->loop) - d->boot_ns) / 1000000000));
     for (struct trk_party *p = d->parties; p != NULL; p = p->next)
         if (asker == 0 || asker == p->uid)
             json_array_append_new(list, connection(p, &program));

@@ -5,9 +5,11 @@
 
 #include <string.h>
 
-void trk_tombs_init(struct trk_tombs *t, uint64_t fresh_us, const uint64_t seed[2], const struct trk_mem *mem)
+void trk_tombs_init(struct trk_tombs *t, uint64_t start_us, uint64_t fresh_us, const uint64_t seed[2],
+                    const struct trk_mem *mem)
 {
     memset(t, 0, sizeof *t);
+    t->floor_us = start_us;
     t->fresh_us = fresh_us;
     trk_map_init(&t->index, seed, mem);
 }
@@ -56,5 +58,6 @@ void trk_tombs_add(struct trk_tombs *t, uint64_t conn, uint64_t issued_us, uint6
 
 bool trk_tombs_has(const struct trk_tombs *t, uint64_t conn, uint64_t issued_us)
 {
-    return issued_us <= t->floor_us || trk_map_get(&t->index, conn) != NULL;
+    bool below = issued_us <= t->floor_us && t->floor_us - issued_us <= 2 * t->fresh_us;
+    return below || trk_map_get(&t->index, conn) != NULL;
 }

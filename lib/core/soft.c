@@ -168,13 +168,13 @@ unsigned trk_soft_plan(struct trk_soft *s, const struct trk_replay *replay,
         if (!absorb(s, replay, req, now_us))
             return 0;
         n_items = wanted_again(s, req, items);
-    } else if (now_us > s->credit_us + TRK_SOFT_OLD_CREDIT_US) {
+    } else if (now_us - s->credit_us > TRK_SOFT_OLD_CREDIT_US) { /* a clock set back counts as long */
         trk_credit_cap(&s->credit, TRK_IW_PKTS);
     }
     /* A FIN that may have been lost goes again when it was asked for, but not once per overlapping
      * request. */
     bool fin_again = req != NULL && req->n_grants > 0 && s->down_una <= s->down_high &&
-                     now_us > s->fin_us + max_u64(req->srtt_us, TRK_SOFT_FIN_AGAIN_US);
+                     now_us - s->fin_us > max_u64(req->srtt_us, TRK_SOFT_FIN_AGAIN_US);
     while (n < max && trk_credit_next(&s->credit, replay, s->credit_to.space, &seq)) {
         if (at < n_items)
             it = items[at++];

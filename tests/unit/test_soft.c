@@ -283,6 +283,22 @@ START_TEST(fin_both_ways_then_done)
 }
 END_TEST
 
+START_TEST(fin_goes_again_though_the_clock_was_set_back)
+{
+    begin();
+    make(1, 1, 1, 0);
+    ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
+    ck_assert_uint_eq(plan(true, 0, true, NOW_US), 1);
+    make(2, 2, 1, 0);
+    ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
+    ck_assert_uint_eq(plan(true, 0, true, NOW_US + TRK_SOFT_FIN_AGAIN_US), 0); /* an overlapping request */
+    make(3, 3, 1, 0);
+    ck_assert_int_eq(trk_soft_request(&soft, &tm.mem, &req, NOW_US), TRK_OK);
+    ck_assert_uint_eq(plan(true, 0, true, NOW_US - 3600 * UINT64_C(1000000)), 1);
+    end();
+}
+END_TEST
+
 START_TEST(release_of_bytes_never_sent_ignored)
 {
     begin();
@@ -342,6 +358,7 @@ int main(void)
                                   uplink_acknowledged_when_taken,
                                   uplink_from_elsewhere_dropped,
                                   fin_both_ways_then_done,
+                                  fin_goes_again_though_the_clock_was_set_back,
                                   release_of_bytes_never_sent_ignored,
                                   window_news_after_a_quarter,
                                   uplink_without_memory_comes_again};

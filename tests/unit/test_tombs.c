@@ -22,7 +22,7 @@ static struct trk_tombs tombs;
 static void set_up(void)
 {
     no_memory = false;
-    trk_tombs_init(&tombs, 10, seed, &mem);
+    trk_tombs_init(&tombs, 80, 10, seed, &mem);
 }
 
 static void tear_down(void)
@@ -69,6 +69,20 @@ START_TEST(without_memory_the_floor_rises)
 }
 END_TEST
 
+START_TEST(predecessors_connections_are_refused)
+{
+    ck_assert(trk_tombs_has(&tombs, 7, 80));
+    ck_assert(!trk_tombs_has(&tombs, 7, 81));
+}
+END_TEST
+
+START_TEST(clock_set_back_does_not_refuse_for_ever)
+{
+    ck_assert(trk_tombs_has(&tombs, 7, 60));
+    ck_assert(!trk_tombs_has(&tombs, 7, 59)); /* fresh, they say: so the floor is of before the clock was set */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("tombs");
@@ -78,6 +92,8 @@ int main(void)
     tcase_add_test(tc, stale_continuation_needs_no_entry);
     tcase_add_test(tc, full_table_raises_the_floor);
     tcase_add_test(tc, without_memory_the_floor_rises);
+    tcase_add_test(tc, predecessors_connections_are_refused);
+    tcase_add_test(tc, clock_set_back_does_not_refuse_for_ever);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
