@@ -7,6 +7,7 @@
 enum {
     LONG_RTT_US = 5000,            /* above it, bytes in flight leave the socket at once: they stay for long */
     READ_AHEAD_BYTES = 512 << 10,  /* beyond what was sent, once a ring is in use */
+    PIECES_MAX = 4,                /* of a datagram */
 };
 
 static uint64_t available(const struct trk_served *c)
@@ -95,11 +96,11 @@ static long peek_run(struct trk_served *c, const struct trk_piece *pieces, unsig
     return (long)len;
 }
 
-/* Pieces of datagrams: header, payload (two where the ring wraps). Equal sizes go as one train. */
+/* Pieces of datagrams: header, payload (two where the ring wraps, one more behind its end). Equal sizes: a train. */
 struct builder {
     struct trk_port *port;
     struct trk_udp_path path;
-    struct iovec iov[3 * TRK_GRANTS_MAX];
+    struct iovec iov[PIECES_MAX * TRK_GRANTS_MAX];
     unsigned n;
     unsigned pkts;
     size_t segment, bytes;
@@ -139,10 +140,18 @@ static bool build(struct trk_served *c, const struct trk_piece *pieces, unsigned
     unsigned run_end = 0;
     uint8_t *at = copied;
     for (unsigned i = 0; i < n; i++) {
-        struct iovec iov[3] = {{.iov_base = heads + (size_t)i * TRK_HEAD_BYTES_MAX, .iov_len = head_len[i]}};
+        struct iovec iov[PIECES_MAX] = {{.iov_base = heads + (size_t)i * TRK_HEAD_BYTES_MAX, .iov_len = head_len[i]}};
         unsigned k = 1;
         if (pieces[i].len != 0 && trk_down_in_ring(&c->down, pieces[i].off)) {
-            k += trk_down_pieces(&c->down, pieces[i].off, pieces[i].len, &iov[1]);
+            uint64_t left = c->down.to - pieces[i].off;
+            size_t behind = left < pieces[i].len ? pieces[i].len - (size_t)left : 0; /* the ring had no room for it */
+            k += trk_down_pieces(&c->down, pieces[i].off, pieces[i].len - behind, &iov[1]);
+            if (behind != 0) {
+                if (trk_applink_peek(&c->link, c->down.to, at, behind) != 0)
+                    return false;
+                iov[k++] = (struct iovec){.iov_base = at, .iov_len = behind};
+                at += behind;
+            }
         } else if (pieces[i].len != 0) {
             unsigned run = 1;
             if (i >= run_end) {
@@ -159,18 +168,6 @@ static bool build(struct trk_served *c, const struct trk_piece *pieces, unsigned
     return true;
 }
 
-/* A piece that lies half in the ring and half in the socket: the rest moves to the ring first. */
-static bool mend_borders(struct trk_served *c, const struct trk_piece *pieces, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t end = pieces[i].off + pieces[i].len;
-        if (trk_down_in_ring(&c->down, pieces[i].off) && end > c->down.to &&
-            (trk_down_spill(&c->down, &c->link, c->d, c->d->server_port, end) != 0 || c->down.to < end))
-            return false;
-    }
-    return true;
-}
-
 static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, unsigned n, const struct trk_answer *to,
                         bool late)
 {
@@ -183,8 +180,6 @@ static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, un
     size_t heads_bytes = (size_t)n * TRK_HEAD_BYTES_MAX, bytes = 0;
     for (unsigned i = 0; i < n; i++)
         bytes += pieces[i].len;
-    if (!mend_borders(c, pieces, n))
-        return false;
     uint8_t *room = trk_port_room(d->server_port, heads_bytes + bytes);
     if (room == NULL)
         return true; /* as if the network had lost them */
