@@ -77,7 +77,7 @@ static void drop(struct trk_served *c)
     trk_loop_cancel(d->loop, &c->task);
     trk_applink_reset(&c->link);
     give_ring_back(c);
-    trk_soft_free(&c->soft, &d->mem);
+    trk_soft_free(&c->soft, &d->buffers.mem);
     trk_loop_defer_free(d->loop, c);
     trk_daemon_connection_ended(d);
 }
@@ -109,7 +109,7 @@ static void linger(struct trk_served *c)
     trk_loop_unwatch(c->d->loop, &c->watch);
     trk_applink_close(&c->link);
     give_ring_back(c);
-    trk_rcvbuf_free(&c->soft.up, &c->d->mem); /* all was taken */
+    trk_rcvbuf_free(&c->soft.up, &c->d->buffers.mem); /* all was taken */
     trk_daemon_connection_ended(c->d);
     trk_party_remove(c->d, &c->party);
     c->linger_prev = ring->linger_prev;
@@ -190,7 +190,7 @@ static bool deliver(struct trk_served *c)
         long done = trk_applink_write(&c->link, iov, n);
         if (done < 0)
             return false;
-        trk_rcvbuf_consume(&c->soft.up, &c->d->mem, (size_t)done);
+        trk_rcvbuf_consume(&c->soft.up, &c->d->buffers.mem, (size_t)done);
         c->bytes_up += (uint64_t)done;
     }
     if (!c->fin_written && trk_soft_up_eof(&c->soft)) {
@@ -397,7 +397,7 @@ static struct trk_served *make(struct trk_daemon *d, const struct trk_udp_path *
     c->link.fd = c->link.dup = -1;
     if (trk_soft_init(&c->soft, &d->server, req, d->conf.up_window_bytes, trk_loop_wall_us(d->loop)) != TRK_OK ||
         !enter(d->compat, c)) {
-        trk_soft_free(&c->soft, &d->mem);
+        trk_soft_free(&c->soft, &d->buffers.mem);
         free(c);
         return NULL;
     }
@@ -450,7 +450,8 @@ static void take_request(struct trk_served *c, const struct trk_udp_path *path, 
         c->law = req->law;
         c->secret = req->secret;
     }
-    trk_soft_request(&c->soft, &c->d->mem, req, trk_loop_wall_us(c->d->loop)); /* no memory: it will come again */
+    /* no memory: it will come again */
+    trk_soft_request(&c->soft, &c->d->buffers.mem, req, trk_loop_wall_us(c->d->loop));
 }
 
 static void on_request(struct trk_daemon *d, const struct trk_udp_path *path, const struct trk_request *req)
@@ -477,7 +478,8 @@ static void on_uplink(struct trk_daemon *d, struct trk_port *port, const struct 
 {
     struct trk_served *c = trk_map_get(&d->compat->refs, ev->uplink.ref);
     if (c != NULL &&
-        trk_soft_uplink(&c->soft, &d->mem, &ev->uplink, &ev->from, trk_loop_wall_us(d->loop)) != TRK_E_UNKNOWN) {
+        trk_soft_uplink(&c->soft, &d->buffers.mem, &ev->uplink, &ev->from, trk_loop_wall_us(d->loop)) !=
+            TRK_E_UNKNOWN) {
         d->count.uplinks++;
         c->heard_ns = now_ns(c);
         trk_loop_later(d->loop, &c->task);

@@ -34,6 +34,7 @@ static const struct number_key number_keys[] = {
     {"pcap-max-bytes", FIELD_U64, AT(pcap_max_bytes), 1, LONG_MAX, 1L << 32},
     {"down-window", FIELD_SIZE, AT(down_window_bytes), 1 << 16, 1L << 30, 16 * MIB},
     {"up-window", FIELD_SIZE, AT(up_window_bytes), 1 << 16, 1L << 30, 4 * MIB},
+    {"buffer-total", FIELD_SIZE, AT(buffer_bytes_total), 0, LONG_MAX, 1024 * MIB},
     {"socket-buffer", FIELD_SIZE, AT(socket_buffer_bytes), 1 << 16, 1L << 28, 2 * MIB},
     {"spill", FIELD_SIZE, AT(spill_bytes), 0, 1L << 28, 256 << 10},
     {"ring-max", FIELD_SIZE, AT(ring_bytes_max), 1 << 16, 1L << 30, 16 * MIB},

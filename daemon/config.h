@@ -27,6 +27,7 @@ struct trk_config {
     uint64_t pcap_max_bytes;
     size_t down_window_bytes;      /* client: received bytes held for a slow application */
     size_t up_window_bytes;        /* both: uplink bytes held (client: unacknowledged; server: not yet taken) */
+    size_t buffer_bytes_total;     /* such bytes, both ways, of all connections: buffers.h */
     size_t socket_buffer_bytes;    /* each way between daemon and application */
     size_t spill_bytes;            /* bytes in flight above which they move from socket to memory */
     size_t ring_bytes_max;         /* such memory of one connection */

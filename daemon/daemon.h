@@ -13,6 +13,7 @@
 #include "core/server.h"
 #include "crypto/keyring.h"
 #include "crypto/sealer.h"
+#include "daemon/buffers.h"
 #include "daemon/config.h"
 #include "daemon/loop.h"
 #include "trace/pcap.h"
@@ -62,6 +63,7 @@ struct trk_daemon {
     struct trk_config conf;
     struct trk_log log;
     struct trk_mem mem;
+    struct trk_buffers buffers; /* what streams hold */
     struct trk_loop *loop;
     bool is_user;    /* a user's own daemon */
     uint64_t seed[2]; /* of hash maps */

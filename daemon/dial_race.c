@@ -249,6 +249,7 @@ static int start_trickles(struct trk_dialled *c)
     c->nonce = trk_daemon_random(c->d);
     struct trk_client_conf cc = {
         .mem = &c->d->mem,
+        .ring_mem = &c->d->buffers.mem,
         .cid = c->cid,
         .nonce = c->nonce,
         .service_port = trk_sockaddr_port(&c->target),

@@ -5,6 +5,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/accept_tcp.c %D%/accept_tcp.h \
     %D%/addrs.c %D%/addrs.h \
     %D%/applink.c %D%/applink.h \
+    %D%/buffers.c %D%/buffers.h \
     %D%/compat.c %D%/compat_answer.c %D%/compat.h \
     %D%/config.c %D%/config.h \
     %D%/control.c %D%/control.h \

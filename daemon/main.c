@@ -272,6 +272,7 @@ static void stop_services(struct program *p)
 static int run(struct program *p)
 {
     struct trk_daemon *d = &p->d;
+    trk_buffers_init(&d->buffers, d->conf.buffer_bytes_total);
     if (trk_loop_on_signal(d->loop, on_signal, p) != 0 || start_engine(d) != 0 || start_services(p) != 0)
         return -1;
     p->busy_ns = trk_loop_now_ns(d->loop);

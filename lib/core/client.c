@@ -34,6 +34,7 @@ struct trk_client *trk_client_new(const struct trk_client_conf *conf, uint64_t n
     *c = (struct trk_client){
         .conf = *conf,
         .mem = *conf->mem,
+        .ring_mem = conf->ring_mem != NULL ? *conf->ring_mem : *conf->mem,
         .state = TRK_CLIENT_OPENING,
         .open_next_ns = now_ns,
         .reqno = 1,
@@ -64,9 +65,9 @@ void trk_client_free(struct trk_client *c)
     if (c == NULL)
         return;
     struct trk_mem mem = c->mem;
-    trk_rcvbuf_free(&c->down, &mem);
+    trk_rcvbuf_free(&c->down, &c->ring_mem);
     trk_ranges_free(&c->want, &mem);
-    trk_up_free(&c->up, &mem);
+    trk_up_free(&c->up, &mem, &c->ring_mem);
     trk_track_free(&c->cur, &mem);
     trk_track_free(&c->old, &mem);
     mem.resize(mem.ctx, c, 0);
@@ -166,8 +167,11 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
         sample(c, now_ns, d.reqno, d.ts);
     uint64_t room = c->fin_off == TRK_NO_OFF ? UINT64_MAX : c->fin_off;
     size_t keep = d.off >= room ? 0 : (size_t)trk_min64(d.payload_len, room - d.off);
-    if (trk_rcvbuf_write(&c->down, &c->mem, d.off, d.payload, keep) == TRK_E_NOMEM)
+    if (trk_rcvbuf_write(&c->down, &c->ring_mem, d.off, d.payload, keep) == TRK_E_NOMEM) {
+        c->starved = true;
+        heard(c, now_ns, d.reqno, &d.c);
         return TRK_E_NOMEM; /* as if lost */
+    }
     c->keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS;
     trk_ask_bytes(c, &d);
     rc = trk_epoch_data(c, now_ns, &d);
@@ -425,8 +429,12 @@ int trk_client_down_peek(const struct trk_client *c, struct iovec iov[2])
 
 void trk_client_down_consume(struct trk_client *c, uint64_t now_ns, size_t n)
 {
-    (void)now_ns;
-    trk_rcvbuf_consume(&c->down, &c->mem, n);
+    if (c->starved && n > 0) { /* there is memory again: probe at once, however often that was in vain */
+        c->starved = c->probed = false;
+        c->backoff = 0;
+        c->progress_ns = now_ns;
+    }
+    trk_rcvbuf_consume(&c->down, &c->ring_mem, n);
     uint64_t room = trk_rcvbuf_limit(&c->down) - trk_min64(c->ask_off, trk_rcvbuf_limit(&c->down));
     if (c->rwnd_blocked && room >= c->down.window / 4)
         c->ask_now = true;
@@ -447,7 +455,7 @@ int trk_client_up_space(struct trk_client *c, struct iovec iov[2])
 {
     if (c->up.fin_given)
         return 0;
-    return trk_sndbuf_space(&c->up.buf, &c->mem, iov);
+    return trk_sndbuf_space(&c->up.buf, &c->ring_mem, iov);
 }
 
 void trk_client_up_commit(struct trk_client *c, uint64_t now_ns, size_t n)

@@ -23,6 +23,8 @@
 
 struct trk_client_conf {
     const struct trk_mem *mem; /* borrowed for the client's life */
+    const struct trk_mem *ring_mem; /* likewise, for the streams' bytes: where it gives none, windows
+                                       stay small. NULL: mem */
     uint64_t cid;              /* random, unique among the caller's connections */
     uint64_t nonce;            /* random: the OPEN's */
     uint16_t service_port;

@@ -73,7 +73,7 @@ struct trk_uplink {
 
 struct trk_client {
     struct trk_client_conf conf;
-    struct trk_mem mem;
+    struct trk_mem mem, ring_mem;
     enum trk_client_state state;
     int error;
 
@@ -152,6 +152,7 @@ struct trk_client {
     uint64_t fin_off;
     bool discard;
     bool rwnd_blocked;
+    bool starved; /* bytes came that there was no memory for, and the application has read none since */
 
     struct trk_uplink up;
     struct trk_client_info stat;
@@ -231,7 +232,7 @@ size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, s
 
 /* client_up.c */
 void trk_up_init(struct trk_uplink *u, size_t window_bytes);
-void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem);
+void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem, const struct trk_mem *ring_mem);
 /* What an answer says of the uplink; request_ns: when the request left that it answers, 0 if that is
  * not known. */
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,

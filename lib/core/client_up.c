@@ -17,9 +17,9 @@ void trk_up_init(struct trk_uplink *u, size_t window_bytes)
     trk_sndbuf_init(&u->buf, window_bytes);
 }
 
-void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem)
+void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem, const struct trk_mem *ring_mem)
 {
-    trk_sndbuf_free(&u->buf, mem);
+    trk_sndbuf_free(&u->buf, ring_mem);
     if (u->seg != NULL)
         mem->resize(mem->ctx, u->seg, 0);
     u->seg = NULL;
@@ -279,7 +279,7 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
         acked++;
     }
     bool moved = up->ack > u->buf.una; /* part of a segment counts: what did not fit a small window */
-    trk_sndbuf_release(&u->buf, &c->mem, up->ack);
+    trk_sndbuf_release(&u->buf, &c->ring_mem, up->ack);
     while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED &&
            seg_at(u, 0)->off + seg_at(u, 0)->len <= up->ack) {
         u->head = (u->head + 1) & (u->cap - 1);

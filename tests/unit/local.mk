@@ -200,6 +200,14 @@ TESTS += %D%/test_applink
 %C%_test_applink_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_applink_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
 
+# test_buffers
+check_PROGRAMS += %D%/test_buffers
+TESTS += %D%/test_buffers
+%C%_test_buffers_SOURCES = %D%/test_buffers.c
+%C%_test_buffers_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_buffers_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_buffers_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
+
 # test_tombs
 check_PROGRAMS += %D%/test_tombs
 TESTS += %D%/test_tombs

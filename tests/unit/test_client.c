@@ -11,7 +11,7 @@ enum { OFFERED_BYTES = 1472, BIG_BYTES = 9000, WINDOW_BYTES = 1 << 20 };
 #define CID UINT64_C(0x0102030405060708)
 
 struct bench {
-    struct testmem mem;
+    struct testmem mem, ring_mem;
     struct fakeseal fake;
     struct trk_seal_ops seal;
     struct trk_client *c;
@@ -27,9 +27,11 @@ static void bench_init(struct bench *b)
 {
     *b = (struct bench){.now_ns = 1000 * MS};
     testmem_init(&b->mem);
+    testmem_init(&b->ring_mem);
     fakeseal_init(&b->fake, 7, &b->seal);
     struct trk_client_conf conf = {
         .mem = &b->mem.mem,
+        .ring_mem = &b->ring_mem.mem,
         .cid = CID,
         .nonce = 99,
         .service_port = 80,
@@ -46,6 +48,7 @@ static void bench_free(struct bench *b)
 {
     trk_client_free(b->c);
     ck_assert_int_eq(b->mem.blocks, 0);
+    ck_assert_int_eq(b->ring_mem.blocks, 0);
 }
 
 /* All that the client sends now; returns how many packets. */
@@ -180,6 +183,31 @@ START_TEST(continuation_of_another_packet_size_not_taken)
     trk_client_up_commit(b.c, b.now_ns, iov[0].iov_len);
     (void)drain(&b);
     ck_assert_uint_le(b.out_len, OFFERED_BYTES);
+    bench_free(&b);
+}
+END_TEST
+
+/* What there is no memory for is lost, and timed out ever more slowly; not so once the application has read. */
+START_TEST(without_memory_reading_brings_it_at_once)
+{
+    struct bench b;
+    struct iovec iov[2];
+    opened(&b);
+    ck_assert_int_eq(give_data(&b, 1, 0, false), TRK_OK);
+    b.ring_mem.fail_at = b.ring_mem.calls + 1;
+    b.ring_mem.fail_rest = true;
+    for (unsigned i = 0; i < 12; i++) {
+        ck_assert_int_eq(give_data(&b, 2, 8192, false), TRK_E_NOMEM);
+        uint64_t at = trk_client_deadline(b.c);
+        pass(&b, at > b.now_ns ? (at - b.now_ns) / MS + 1 : 1);
+        (void)drain(&b);
+    }
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+    ck_assert_uint_gt(trk_client_deadline(b.c), b.now_ns + 1000 * MS);
+    b.ring_mem.fail_at = 0;
+    ck_assert_int_eq(trk_client_down_peek(b.c, iov), 1);
+    trk_client_down_consume(b.c, b.now_ns, 100);
+    ck_assert_uint_lt(trk_client_deadline(b.c), b.now_ns + 500 * MS);
     bench_free(&b);
 }
 END_TEST
@@ -323,6 +351,7 @@ int main(void)
     const TTest *const tests[] = {
         open_packet_size_above_the_offer_ignored,
         continuation_of_another_packet_size_not_taken,
+        without_memory_reading_brings_it_at_once,
         cannot_open_counts_anew_after_data,
         keepalive_is_early_again_after_uplink_bytes,
         tiny_segments_wait_when_their_ring_is_full,

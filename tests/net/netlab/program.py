@@ -108,7 +108,14 @@ class Program:
 
     def rss_kib(self) -> int:
         """Its resident memory in KiB."""
+        return self._memory_kib("VmRSS:")
+
+    def peak_rss_kib(self) -> int:
+        """The most that its resident memory ever was, in KiB."""
+        return self._memory_kib("VmHWM:")
+
+    def _memory_kib(self, field: str) -> int:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(field):
                 return int(line.split()[1])
-        raise Failure(f"{self.name}: no VmRSS")
+        raise Failure(f"{self.name}: no {field}")

@@ -17,6 +17,10 @@ LINGER_S = 5  # a server answers repeats of the last packets for 3 s; nothing te
 NOISE_KIB = 2048  # what an allocator may keep or regain between two equal rounds
 
 
+STALLED, STALLED_MIB, STALL_S = 40, 8, 3
+BUFFER_TOTAL = 16 << 20
+
+
 def weigh(lab: Lab) -> Dict[str, Tuple[int, int]]:
     """Resident KiB and descriptors of each daemon."""
     return {
@@ -92,3 +96,20 @@ def settle(lab: Lab, web: Nginx, before: Dict[str, Tuple[int, int]], fds: int) -
         f"the daemons have closed all (before: {before})",
         30,
     )
+
+
+@scenario(modes="trk", limit_s=90)
+def applications_that_do_not_read(lab: Lab) -> None:
+    """40 connections with 8 MiB each way that nobody reads for a while: the daemons' memory keeps
+    its bound, and all arrives"""
+    lab.join(settings={"buffer-total": str(BUFFER_TOTAL), "ring-total": str(BUFFER_TOTAL)})
+    words = ("5000", str(STALLED), str(STALLED_MIB), str(STALL_S))
+    peer = (sys.executable, str(PEERS / "stalled.py"))
+    before = weigh(lab)
+    server = lab.server.serve(5000, *peer, "serve", lab.server.address, *words)
+    check("ok" in lab.client.run(*peer, "connect", lab.server.address, *words, limit_s=60), "client")
+    check("ok" in server.succeed(20), "server")
+    for host in (lab.server, lab.client):
+        grown = host.daemon.program.peak_rss_kib() - before[host.name][0]
+        bound = 2 * BUFFER_TOTAL // 1024 + STALLED * 2 * 16 + 4 * NOISE_KIB
+        check(grown <= bound, f"{host.name}: {grown} KiB at most, {bound} allowed")
