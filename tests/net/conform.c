@@ -3,6 +3,7 @@
 #include "conform.h"
 
 #include "conform_map.h"
+#include "conform_state.h"
 
 #include "base/ranges.h"
 #include "core/cont.h"
@@ -40,6 +41,8 @@ struct space {
     uint64_t id, from_packet;
     uint8_t ip[16]; /* of the client that it was given to */
     bool partial;   /* began before the capture */
+    bool law_known, stateless;
+    uint16_t packet_size;
     uint64_t limit; /* the highest seq granted so far, by our own reckoning */
     struct trk_ranges asked;
     uint64_t xor_first, xor_end,
@@ -64,6 +67,7 @@ struct conform {
     uint64_t number, time_ns; /* of the present packet */
     uint64_t lines;
     struct conform_map peers, conns, conts, requests, opens, seqs;
+    struct conform_states states;
     struct request *all;
     void **spaces, **conn_list, **peer_list; /* everything that the maps point to */
 };
@@ -78,6 +82,8 @@ static const char *const rule_texts[CONFORM_RULES] = {
     [CONFORM_LIMIT] = "above the limit",
     [CONFORM_VERDICT] = "wrong verdict on a proof",
     [CONFORM_UNKNOWN_CONT] = "unknown continuation served",
+    [CONFORM_SIZE] = "larger than its packet size",
+    [CONFORM_STATE] = "states of a stateless service",
     [CONFORM_EMPTY] = "nothing to judge",
 };
 
@@ -204,6 +210,19 @@ static struct request *new_request(struct conform *c, struct conform_map *map, s
         copy->must_answer = false; /* a copy came, or a repeat: its answer is the answer to both */
     v->x = (uintptr_t)q;
     return q;
+}
+
+/* What a continuation of this space says of the connection: it never changes. */
+static void note_law(struct conform *c, struct space *s, const struct trk_law *law)
+{
+    bool stateless = (law->flags & TRK_LAW_STATELESS) != 0;
+    if (s->law_known && (s->stateless != stateless || s->packet_size != law->packet_size))
+        violation(c, c->number, CONFORM_STATE,
+                  "a connection changes its kind or its packet size, in the space of packet %" PRIu64,
+                  s->from_packet);
+    s->law_known = true;
+    s->stateless = stateless;
+    s->packet_size = law->packet_size;
 }
 
 /* ---- from the client ---- */
@@ -377,6 +396,14 @@ static void read_request(struct conform *c, const struct trk_addr *client, const
             NULL; /* not opened, or of another address: refused, at the server's leisure */
         return;
     }
+    if (!s->law_known)
+        note_law(c, s, &parent);
+    if (q.ucont_len != 0 && !s->stateless) { /* a server drops it */
+        if (client_fault(c))
+            violation(c, c->number, CONFORM_MALFORMED,
+                      "request %u has a user continuation, its service has states", q.reqno);
+        return;
+    }
     peer_of(c, client)->validated = true; /* it holds what was sent to this address */
     if (!claim_in_range(&q, &law)) { /* a server drops it, or finds its continuation stale first */
         if (client_fault(c))
@@ -447,7 +474,49 @@ static struct request *answer_to(struct conform *c, struct conn *conn, uint32_t 
 
 static void give_cont(struct conform *c, struct space *s, const uint8_t *cont, size_t len)
 {
+    struct trk_law law;
+    if (trk_cont_read_law(cont, len, &law) == TRK_OK)
+        note_law(c, s, &law);
     conform_map_put(&c->conts, cont_key(cont, len))->x = (uintptr_t)s;
+}
+
+/* A user continuation on an answer in space s (NULL: not known). */
+static void give_ucont(struct conform *c, const struct conn *conn, const struct space *s,
+                       const uint8_t *ucont, size_t len)
+{
+    struct trk_ucont u;
+    int r = trk_ucont_read(ucont, len, &u);
+    if (r != TRK_OK) {
+        violation(c, c->number, CONFORM_MALFORMED, "user continuation: %s", trk_err_text(r));
+        return;
+    }
+    if (s != NULL && !s->stateless)
+        violation(c, c->number, CONFORM_STATE, "a user continuation of a service with states");
+    const char *wrong = conform_state_given(&c->states, conn->id, &u);
+    c->stats.states = c->states.n;
+    if (wrong != NULL)
+        violation(c, c->number, CONFORM_STATE, "state %016" PRIx64 " %s", u.state, wrong);
+}
+
+/* Size and state of DATA in space s. */
+static void judge_state(struct conform *c, const struct conn *conn, const struct trk_data_pkt *d,
+                        const struct space *s, size_t len)
+{
+    bool named = (d->c.flags & TRK_DATA_STATE) != 0;
+    if (s->law_known && len > s->packet_size)
+        violation(c, c->number, CONFORM_SIZE, "%zu bytes of seq %" PRIu64 ", agreed were %u", len,
+                  d->seq, s->packet_size);
+    if (s->law_known && named != s->stateless)
+        violation(c, c->number, CONFORM_STATE, "seq %" PRIu64 " %s", d->seq,
+                  named ? "names a state" : "names no state");
+    if (!named)
+        return;
+    const char *wrong = conform_state_sent(&c->states, conn->id, d, c->opt.partial);
+    c->stats.states = c->states.n;
+    if (wrong != NULL)
+        violation(c, c->number, CONFORM_STATE,
+                  "state %016" PRIx64 " of seq %" PRIu64 ", [%" PRIu64 ", +%zu), %s", d->state,
+                  d->seq, d->off, d->payload_len, wrong);
 }
 
 static void judge_data(struct conform *c, const struct trk_data_pkt *d, struct space *s)
@@ -499,6 +568,9 @@ static void read_data(struct conform *c, struct conn *conn, const uint8_t *p, si
     q->has_data = true;
     if (d.cont_len)
         give_cont(c, q->space, d.cont, d.cont_len);
+    if (d.ucont_len)
+        give_ucont(c, conn, q->space, d.ucont, d.ucont_len);
+    judge_state(c, conn, &d, q->space, len);
     judge_data(c, &d, q->space);
 }
 
@@ -532,14 +604,17 @@ static void read_ack(struct conform *c, struct conn *conn, const uint8_t *p, siz
         give_cont(c, new_space(c, conn->ip), a.cont, a.cont_len);
     else if (a.cont_len && (q ? q->space : conn->space))
         give_cont(c, q ? q->space : conn->space, a.cont, a.cont_len);
+    if (a.ucont_len)
+        give_ucont(c, conn, q ? q->space : conn->space, a.ucont, a.ucont_len);
     if (!q) /* the answer to an UPLINK, and to requests before it */
         return;
-    if (len > q->len_bytes && !q->has_data)
+    size_t beyond = a.ucont_len ? trk_wire_data_ext_bytes(a.cont_len, a.ucont_len, 0) : 0;
+    if (len > q->len_bytes + beyond && !q->has_data)
         violation(c, c->number, CONFORM_AMPLIFICATION,
                   "ACK of %zu bytes grants nothing to request %u of %zu bytes", len, a.reqno,
                   q->len_bytes);
     bool refused = a.reason == TRK_REASON_CANNOT_OPEN || a.reason == TRK_REASON_ADDRESS ||
-                   a.reason == TRK_REASON_NOT_HERE ||
+                   a.reason == TRK_REASON_NOT_HERE || a.reason == TRK_REASON_AWAY ||
                    a.reason == TRK_REASON_NEED_CONT; /* answers an UPLINK; serves nothing */
     if (!q->space && !refused)
         violation(c, c->number, CONFORM_UNKNOWN_CONT, "answers request %u with reason %u", a.reqno,
@@ -616,6 +691,7 @@ void conform_free(struct conform *c)
                                   &c->requests, &c->opens, &c->seqs};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
         conform_map_free(maps[i]);
+    conform_states_free(&c->states);
     free(c->spaces);
     free(c->conn_list);
     free(c->peer_list);

@@ -30,11 +30,13 @@ enum conform_rule {
     CONFORM_PROOF, /* a proof is the XOR of the nonces of what it claims, all of which were sent */
     CONFORM_UNANSWERED, /* every request gets an answer: its own, or soon a later one's */
     /* Before validation at most three times the bytes that came; no ACK that grants nothing is
-     * larger than its REQUEST. */
+     * larger than its REQUEST, but for a user continuation and a transport continuation with it. */
     CONFORM_AMPLIFICATION,
     CONFORM_LIMIT,        /* no seq above what the grant rule gives for the requests so far */
     CONFORM_VERDICT,      /* the server calls a proof bad exactly when it is */
     CONFORM_UNKNOWN_CONT, /* served on a continuation that the server never gave out */
+    CONFORM_SIZE,         /* DATA larger than the packet size of its connection */
+    CONFORM_STATE,        /* states and user continuations where and as they should be */
     CONFORM_EMPTY,        /* nothing there to judge */
     CONFORM_RULES,
 };
@@ -55,6 +57,7 @@ struct conform_stats {
     uint64_t bytes_in, bytes_out;
     uint64_t addresses, connections, spaces, seqs, proofs, answers;
     uint64_t coalesced; /* requests that a later one's answer answered */
+    uint64_t states;    /* of stateless services */
     uint64_t hostile;   /* client faults that were allowed */
     uint64_t unjudged;  /* with partial: requests of connections from before */
     uint64_t violations[CONFORM_RULES];

@@ -34,6 +34,8 @@ static void print_stats(const struct conform_stats *s)
     printf("connections %" PRIu64 ", spaces %" PRIu64 ", seqs %" PRIu64 ", proofs checked %" PRIu64
            ", requests answered %" PRIu64 " (%" PRIu64 " of them by a later answer)\n",
            s->connections, s->spaces, s->seqs, s->proofs, s->answers, s->coalesced);
+    if (s->states)
+        printf("states of stateless services %" PRIu64 "\n", s->states);
     if (s->hostile || s->unjudged)
         printf("client faults allowed %" PRIu64 ", requests not judged %" PRIu64 "\n", s->hostile,
                s->unjudged);

@@ -11,7 +11,8 @@ EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers
 
 # trk-conform
 noinst_LTLIBRARIES += %D%/libconform.la
-%C%_libconform_la_SOURCES = %D%/conform.c %D%/conform.h %D%/conform_map.c %D%/conform_map.h %D%/conform_pcap.c
+%C%_libconform_la_SOURCES = %D%/conform.c %D%/conform.h %D%/conform_map.c %D%/conform_map.h %D%/conform_pcap.c \
+    %D%/conform_state.c %D%/conform_state.h
 %C%_libconform_la_CFLAGS = $(AM_CFLAGS) $(PCAP_CFLAGS)
 %C%_libconform_la_LIBADD = lib/core/libcore.la lib/base/libbase.la
 

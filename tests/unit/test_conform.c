@@ -7,6 +7,7 @@
 #include "conform.h"
 
 #include "core/cont.h"
+#include "core/ucont.h"
 #include "core/wire.h"
 #include "trace/pcap.h"
 
@@ -24,6 +25,7 @@ static struct conform *c;
 static uint64_t number, now_ns;
 static struct trk_addr client, server;
 static uint8_t cont[TRK_CONT_BYTES]; /* what the client presents */
+static uint8_t law_flags; /* of the continuations made, besides FIRST */
 static uint32_t reqno;
 static struct trk_pcap *file; /* where packets go as well, if not NULL */
 
@@ -39,6 +41,7 @@ static void start(struct conform_options options)
     c = conform_new(&options);
     ck_assert_ptr_nonnull(c);
     number = now_ns = reqno = 0;
+    law_flags = 0;
     client = addr4(1, 40000);
     server = addr4(9, 842);
     file = NULL;
@@ -62,6 +65,7 @@ static void make_cont(uint64_t base, uint32_t w0, uint8_t salt)
 {
     struct trk_law law;
     trk_law_first(&law, 1200, 1, 1000);
+    law.flags |= law_flags;
     law.base = law.law_base = base;
     law.w0_q = w0 << TRK_Q;
     memset(cont, salt, sizeof cont);
@@ -497,6 +501,210 @@ START_TEST(unknown_continuation_must_not_be_served)
 }
 END_TEST
 
+/* ---- stateless services ---- */
+
+static uint8_t ucont[TRK_UCONT_BYTES_MAX];
+
+/* A user continuation without keys: the clear part, and something behind it. */
+static size_t make_ucont(struct trk_ucont u, size_t user_len)
+{
+    struct trk_wr w = trk_wr_make(ucont, TRK_UCONT_CLEAR_BYTES);
+    memset(ucont, 0x5e, sizeof ucont);
+    trk_ucont_write_clear(&w, &u);
+    return TRK_UCONT_OVERHEAD_BYTES + user_len;
+}
+
+static void ack_ucont(struct trk_ucont u, size_t user_len)
+{
+    struct trk_ack_pkt a = {.c = {.cid = 7, .flags = TRK_ACK_UCONT}, .reqno = reqno, .ucont = ucont};
+    a.ucont_len = make_ucont(u, user_len);
+    packet(false, buf, trk_wire_write_ack(buf, sizeof buf, &a, 0));
+}
+
+/* DATA of a state; u: rides on it, NULL: none. */
+static void data_of(uint64_t seq, uint64_t state, uint64_t off, size_t len, uint16_t flags, const struct trk_ucont *u)
+{
+    struct trk_data_pkt d = {.c = {.cid = 7, .flags = (uint16_t)(TRK_DATA_STATE | flags)},
+                             .reqno = reqno,
+                             .instance = 1,
+                             .seq = seq,
+                             .train_end = seq,
+                             .nonce = nonce(seq),
+                             .off = off,
+                             .state = state,
+                             .ucont = ucont};
+    if (u != NULL) {
+        d.c.flags |= TRK_DATA_UCONT;
+        d.ucont_len = make_ucont(*u, 10);
+    }
+    long n = trk_wire_write_data_head(buf, sizeof buf, &d);
+    memset(buf + n, 'x', len);
+    packet(false, buf, n + (long)len);
+}
+
+static struct trk_ucont state_of(uint64_t state, uint64_t after, uint64_t from, uint64_t end)
+{
+    return (struct trk_ucont){.flags = end == UINT64_MAX ? 0 : TRK_UCONT_END,
+                              .state = state,
+                              .after = after,
+                              .up = 100,
+                              .from = from,
+                              .end = end};
+}
+
+static void ask_with(const uint8_t *bytes, size_t len, uint64_t first, uint16_t n)
+{
+    struct trk_request_pkt q = {.ucont = bytes, .ucont_len = len, .up = buf, .up_len = 0};
+    send_request(first, n, 0, 0, &q);
+}
+
+/* Opened, and one answer of 500 bytes in state 21, up to 500. */
+static void stateless_beginning(void)
+{
+    const struct trk_ucont u = state_of(21, 0, 0, 500);
+    law_flags = TRK_LAW_STATELESS;
+    make_cont(1, 10, 0xa1);
+    send_open(1200);
+    send_opened(1200);
+    send_request(1, 10, 0, 0, NULL);
+    data_of(1, 21, 0, 500, 0, &u);
+}
+
+START_TEST(good_stateless_conversation_passes)
+{
+    start(plain);
+    stateless_beginning();
+    ask_with(ucont, 150, 2, 9);
+    ack_ucont(state_of(22, 21, 500, UINT64_MAX), 300); /* larger than the request, and has to be ahead */
+    data_of(2, 21, 450, 50, 0, NULL);
+    data_of(3, 22, 500, 1200 - 76, 0, NULL);
+    data_of(4, 22, 500 + 1124, 100, 0, NULL);
+    ack_ucont(state_of(22, 22, 1724, UINT64_MAX), 50); /* a checkpoint */
+    ask_with(ucont, 150, 5, 3);
+    struct trk_ucont end = state_of(22, 22, 1724, 2000);
+    end.flags |= TRK_UCONT_FIN;
+    data_of(5, 22, 1724, 276, TRK_DATA_FIN, &end);
+    send_request(8, 1, 0, 0, NULL);
+    send_ack(TRK_REASON_AWAY, false);
+    ck_assert_uint_eq(conform_stats(c)->states, 2);
+    expect(CONFORM_EMPTY, 0);
+}
+END_TEST
+
+/* One fault at a time, each behind a good beginning. */
+START_TEST(faults_of_states_are_found)
+{
+    struct trk_ucont u = state_of(22, 21, 500, 900);
+    enum conform_rule rule = CONFORM_STATE;
+    start(plain);
+    stateless_beginning();
+    ask_with(ucont, 150, 2, 9);
+    switch (_i) {
+    case 0: /* bytes before their continuation */
+        data_of(2, 22, 500, 10, 0, NULL);
+        ack_ucont(u, 10);
+        break;
+    case 1: /* never sent at all, to anybody */
+        ack_ucont(u, 10);
+        data_of(2, 23, 500, 10, 0, NULL);
+        break;
+    case 2: /* no state named */
+        send_data(2, 2);
+        break;
+    case 3: /* beyond the end, by one */
+        data_of(2, 21, 490, 11, 0, NULL);
+        break;
+    case 4: /* below the beginning, by one */
+        ack_ucont(u, 10);
+        data_of(2, 22, 499, 10, 0, NULL);
+        break;
+    case 5: /* the end moves */
+        ack_ucont(state_of(21, 0, 0, 501), 10);
+        data_of(2, 21, 0, 10, 0, NULL);
+        break;
+    case 6: /* an end below what was sent */
+        ack_ucont(state_of(22, 21, 500, UINT64_MAX), 10);
+        data_of(2, 22, 500, 100, 0, NULL);
+        ack_ucont(state_of(22, 22, 510, 599), 10);
+        break;
+    case 7: /* begins twice, after different ones */
+        ack_ucont(u, 10);
+        u.after = 0;
+        ack_ucont(u, 10);
+        break;
+    case 8: /* at different places */
+        ack_ucont(u, 10);
+        u.from = 501;
+        ack_ucont(u, 10);
+        break;
+    case 9: /* a checkpoint below the beginning */
+        ack_ucont(u, 10);
+        ack_ucont(state_of(22, 22, 499, 900), 10);
+        break;
+    case 10: /* the downlink ends, but not there */
+        data_of(2, 21, 0, 499, TRK_DATA_FIN, NULL);
+        break;
+    case 11: /* bytes behind the end of the downlink */
+        ack_ucont(state_of(22, 21, 500, UINT64_MAX), 10);
+        data_of(2, 22, 500, 100, TRK_DATA_FIN, NULL);
+        data_of(3, 22, 600, 1, 0, NULL);
+        break;
+    case 12: /* one byte too many for a packet with a state */
+        ack_ucont(state_of(22, 21, 500, UINT64_MAX), 10);
+        data_of(2, 22, 500, 1200 - 75, 0, NULL);
+        rule = CONFORM_SIZE;
+        break;
+    case 13: /* no user continuation at all */
+        u.state = 0;
+        ack_ucont(u, 10);
+        rule = CONFORM_MALFORMED;
+        break;
+    case 14: /* the kind of the connection changes */
+        law_flags = 0;
+        make_cont(1, 10, 0xb3);
+        send_ack(TRK_REASON_OK, true);
+        break;
+    default:
+        ck_abort();
+    }
+    expect(rule, 1);
+}
+END_TEST
+
+START_TEST(states_only_where_the_service_has_none)
+{
+    start(plain);
+    good_beginning();
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    if (_i == 0) {
+        ack_ucont(state_of(22, 0, 0, 10), 10);
+        expect(CONFORM_STATE, 1);
+    } else if (_i == 1) {
+        struct trk_ucont u = state_of(22, 0, 0, 10);
+        data_of(21, 22, 0, 10, 0, &u); /* names one, and carries one */
+        expect(CONFORM_STATE, 2);
+    } else {
+        send_data(21, 21);
+        struct trk_request_pkt q = {.ucont = ucont, .ucont_len = 100};
+        send_request(22, 1, 20, xor_of(1, 20), &q);
+        expect(CONFORM_MALFORMED, 1);
+    }
+}
+END_TEST
+
+START_TEST(partial_capture_knows_not_every_state)
+{
+    start((struct conform_options){.partial = true});
+    law_flags = TRK_LAW_STATELESS;
+    make_cont(1, 10, 0xa1);
+    ask_with(ucont, 150, 2, 9);
+    data_of(2, 21, 450, 50, 0, NULL);
+    ack_ucont(state_of(22, 21, 500, 600), 10);
+    data_of(3, 22, 500, 101, 0, NULL);
+    expect(CONFORM_STATE, 1);
+}
+END_TEST
+
 START_TEST(empty_capture_is_not_a_success)
 {
     start(plain);
@@ -609,6 +817,10 @@ int main(void)
     tcase_add_loop_test(t, amplification_is_found_at_the_bound, 0, 2);
     tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
+    tcase_add_test(t, good_stateless_conversation_passes);
+    tcase_add_loop_test(t, faults_of_states_are_found, 0, 15);
+    tcase_add_loop_test(t, states_only_where_the_service_has_none, 0, 3);
+    tcase_add_test(t, partial_capture_knows_not_every_state);
     tcase_add_test(t, empty_capture_is_not_a_success);
     tcase_add_test(t, hostile_clients_are_not_the_servers_fault);
     tcase_add_test(t, partial_capture_judges_what_it_can);
