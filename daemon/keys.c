@@ -13,17 +13,38 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Each folder on the way: a new user has no ~/.local/state yet. What fails shows by what is in it. */
+static void make_folders(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0700);
+        *slash = '/';
+    }
+}
+
+bool trk_keys_can_keep(const char *path)
+{
+    struct stat st;
+    char *folder = strdup(path), *slash = folder != NULL ? strrchr(folder, '/') : NULL;
+    bool good = slash != NULL;
+    if (good) {
+        make_folders(folder);
+        *slash = '\0';
+        good = stat(folder, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0) && (st.st_mode & 022) == 0 &&
+               access(folder, W_OK | X_OK) == 0;
+    }
+    free(folder);
+    return good;
+}
+
 static int make_secret(struct trk_daemon *d, const char *path, struct trk_error_text *err)
 {
     struct trk_keyring_clock clock = trk_keyring_default_clock();
-    char *dir = strdup(path);
-    for (char *slash = dir != NULL ? strchr(dir + 1, '/') : NULL; slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0'; /* each folder on the way: a new user has no ~/.local/state yet */
-        if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-            trk_log(&d->log, TRK_LOG_ERROR, "%s: %s", dir, strerror(errno));
-        *slash = '/';
-    }
-    free(dir);
+    char *copy = strdup(path);
+    if (copy != NULL)
+        make_folders(copy);
+    free(copy);
     if (trk_keyring_generate(path, &clock, (uint64_t)time(NULL), err) != 0)
         return -1;
     trk_log(&d->log, TRK_LOG_INFO, "made a new secret: %s", path);

@@ -6,6 +6,9 @@
 
 #include "daemon/daemon.h"
 
+/* Can a secret be kept at path? Makes the folder where it is not there; it must be nobody else's. */
+bool trk_keys_can_keep(const char *path);
+
 /*
  * Loads the secret at path (made first if it is not there and `may_create`) and the instance id (conf.instance, else the
  * file "instance" beside the secret), and sets up d->server. Errors are logged. Returns 0 or -1.

@@ -319,6 +319,15 @@ static int make_absolute(char **path)
     return 0;
 }
 
+/* A user without a home to write to, such as a server's, still gets a daemon: its secret is there as long as its sockets. */
+static const char *default_secret(struct trk_daemon *d, const struct trk_places *places)
+{
+    if (places->secret_else[0] == '\0' || access(places->secret, F_OK) == 0 || trk_keys_can_keep(places->secret))
+        return places->secret;
+    trk_log(&d->log, TRK_LOG_INFO, "%s cannot be kept; the secret is in %s", places->secret, places->secret_else);
+    return places->secret_else;
+}
+
 /* Configuration, then the command line over it. *may_create: the secret is at its default place. */
 static int configure(struct trk_daemon *d, const struct trk_options *o, bool *may_create)
 {
@@ -331,7 +340,7 @@ static int configure(struct trk_daemon *d, const struct trk_options *o, bool *ma
     if (o->port != 0 || d->conf.port != TRK_PORT_SYSTEM)
         use_port(&d->conf, o->port != 0 ? (uint16_t)o->port : d->conf.port);
     *may_create = o->secret == NULL && d->conf.secret == NULL;
-    if (set_path(&d->conf.secret, o->secret, places.secret) != 0 ||
+    if (set_path(&d->conf.secret, o->secret, *may_create ? default_secret(d, &places) : NULL) != 0 ||
         set_path(&d->conf.socket, o->socket, places.socket) != 0)
         return -1;
     if (o->foreground || o->user)

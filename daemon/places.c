@@ -48,6 +48,7 @@ void trk_places_init(struct trk_places *p, bool user)
     trk_locate_init(&loc, geteuid());
     user_place(p->config, "XDG_CONFIG_HOME", ".config", loc.own_dir, "trickled.conf");
     user_place(p->secret, "XDG_STATE_HOME", ".local/state", loc.own_dir, "secret");
+    snprintf(p->secret_else, sizeof p->secret_else, "%s/secret", loc.own_dir);
     snprintf(p->socket, sizeof p->socket, "%s/%s", loc.own_dir, TRK_CTL_SOCKET_NAME);
 }
 

@@ -14,6 +14,7 @@ enum { TRK_PLACES_PATH_BYTES = 512 };
 struct trk_places {
     char config[TRK_PLACES_PATH_BYTES]; /* default configuration file; may not exist */
     char secret[TRK_PLACES_PATH_BYTES]; /* default secret; made if it is not there */
+    char secret_else[TRK_PLACES_PATH_BYTES]; /* and where that cannot be made: beside a user's socket; "" for the system */
     char socket[TRK_PLACES_PATH_BYTES]; /* default control socket */
 };
 

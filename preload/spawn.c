@@ -23,6 +23,7 @@
 
 #define WAIT_MS     3000
 #define ENVIRON_MAX 512
+#define PATH_BYTES  (sizeof((struct trk_locate *)0)->own_dir + 16)
 
 extern char **environ;
 
@@ -57,15 +58,17 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child's child: become the daemon. Does not return. */
-static void become_daemon(const char *path, char **env)
+/* In the child's child: become the daemon, which says to the file log what it has to say. Does not
+ * return. */
+static void become_daemon(const char *path, char **env, const char *log)
 {
     char name[] = "trickled";
     char arg[] = "--user";
     char *argv[] = {name, arg, NULL};
     int null = open("/dev/null", O_RDWR);
+    int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0600);
     for (int fd = 0; null >= 0 && fd < 3; fd++) {
-        (void)dup2(null, fd);
+        (void)dup2(fd == 2 && out >= 0 ? out : null, fd);
     }
     (void)trk_real.syscall(SYS_close_range, 3u, ~0u, 0u);
     (void)!chdir("/");
@@ -75,7 +78,7 @@ static void become_daemon(const char *path, char **env)
 }
 
 /* Start it detached. Returns its process id or -errno. */
-static pid_t start(const char *path)
+static pid_t start(const char *path, const char *log)
 {
     static char *env[ENVIRON_MAX];
     int report[2];
@@ -90,7 +93,7 @@ static pid_t start(const char *path)
         pid_t inner =
             (pid_t)trk_real.syscall(SYS_clone, (unsigned long)SIGCHLD, 0ul, 0ul, 0ul, 0ul);
         if (inner == 0) {
-            become_daemon(path, env);
+            become_daemon(path, env, log);
         }
         (void)!write(report[1], &inner, sizeof inner);
         _exit(0);
@@ -153,9 +156,16 @@ static int await(const struct trk_locate *loc, pid_t daemon)
     return rc;
 }
 
+static void name_in(char out[PATH_BYTES], const struct trk_locate *loc, const char *name)
+{
+    size_t len = strlen(loc->own_dir);
+    memcpy(out, loc->own_dir, len);
+    memcpy(out + len, name, strlen(name) + 1);
+}
+
 int trk_spawn_daemon(const struct trk_locate *loc)
 {
-    char lock_path[sizeof loc->own_dir + 16];
+    char lock_path[PATH_BYTES], log_path[PATH_BYTES];
     struct stat st;
     const char *path = daemon_path();
     if (loc->own_dir[0] == '\0' || path[0] != '/' || access(path, X_OK) != 0) {
@@ -168,9 +178,8 @@ int trk_spawn_daemon(const struct trk_locate *loc)
         (st.st_mode & 022) != 0) {
         return -EPERM;
     }
-    size_t len = strlen(loc->own_dir);
-    memcpy(lock_path, loc->own_dir, len);
-    memcpy(lock_path + len, "/start.lock", sizeof "/start.lock");
+    name_in(lock_path, loc, "/start.lock");
+    name_in(log_path, loc, "/trickled.log");
     int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0) {
         return -errno;
@@ -183,8 +192,11 @@ int trk_spawn_daemon(const struct trk_locate *loc)
         }
     }
     if (rc == 0 && !answers(loc)) {
-        pid_t daemon = start(path);
+        pid_t daemon = start(path, log_path);
         rc = daemon < 0 ? (int)daemon : await(loc, daemon);
+        if (rc != 0) {
+            trk_trace("daemon: %s may say why it did not start", log_path);
+        }
     }
     close(lock);
     return rc;

@@ -2,12 +2,16 @@
 
 import resource
 import subprocess
+import sys
 import time
+from pathlib import Path
+from typing import Tuple
 
 from netlab import Lab, check, check_equal, scenario
-from netlab.data import MIB, sum_file
+from netlab.data import MIB, make_file, sum_file
 from netlab.daemon import make_secret, stage
 from netlab.errors import wait_until
+from netlab.host import Host
 from netlab.space import ip
 from netlab.talks import connect, listen
 from netlab.web import Nginx, curl
@@ -200,3 +204,48 @@ def daemon_by_hand(lab: Lab) -> None:
         check_equal(done.returncode, status, f"exit status; it said {done.stderr}")
         check(text in done.stderr, f"it said: {done.stderr}")
     lab.server.run(str(stage() / "bin/trickles"), "status", "--socket", str(folder / "t.sock"))
+
+
+def without_daemon(lab: Lab, host: Host, name: str, conf: str) -> Tuple[Tuple[str, ...], Path]:
+    """What goes before a program so that the library has to start a daemon, for a user whose home
+    cannot be written to; and that daemon's folder."""
+    run = lab.work / f"run-{name}"
+    (run / "config/trickles").mkdir(parents=True)
+    (run / "config/trickles/trickled.conf").write_text(conf)
+    run.chmod(0o700)
+    words = (f"XDG_RUNTIME_DIR={run}", f"XDG_CONFIG_HOME={run}/config", "HOME=/proc/nowhere")
+    env = ("env", "-u", "TRICKLES_SOCKET", "-u", "XDG_STATE_HOME", *words)
+    assert host.daemon is None
+    return (*env, str(stage() / "bin/trickles")), run / "trickles"
+
+
+@scenario("trk")
+def daemon_started_by_the_library(lab: Lab) -> None:
+    """No daemon anywhere, no home to write to: the first program on each side gets one started;
+    both leave when nothing uses them. Where one cannot start its log says why, and TCP is used"""
+    lab.join(daemons="none")
+    (lab.work / "www").mkdir()
+    wanted = make_file(lab.work / "www/file", MIB, lab.seed)
+    conf = "idle-exit-seconds = 1\n"
+    server, folder = without_daemon(lab, lab.server, "server", conf)
+    client, _ = without_daemon(lab, lab.client, "client", conf)
+    web = ("-m", "http.server", "--directory", str(lab.work / "www"), "8000")
+    program = lab.server.serve(8000, *server, "run", sys.executable, *web)
+    url = f"http://{lab.server.address}:8000/file"
+    target = lab.work / "file"
+    lab.client.run(*client, "run", "curl", "-sS", "-o", str(target), url)
+    check_equal(sum_file(target), wanted, "SHA-256")
+    check_equal(lab.client.tcp_segments(), 0, "TCP segments")
+    check("UDP port 8742" in lab.server.run(*server, "status"), "a user's own daemon")
+    check((folder / "secret").exists(), "the secret is beside the socket")
+    program.kill(15)
+    wait_until(lambda: not (folder / "trickled.sock").exists(), "the server's daemon leaves", 10)
+    check("idle: leaving" in (folder / "trickled.log").read_text(), "it said so")
+
+    broken, folder = without_daemon(lab, lab.client, "broken", "port = none\n")
+    lab.server.serve(8001, sys.executable, *web[:-1], "8001")
+    url = url.replace("8000", "8001")
+    run = lab.client.start(*broken, "run", "-d", "curl", "-sS", "-o", str(target), url)
+    run.succeed(20)
+    check(f"{folder}/trickled.log may say why" in run.stderr(), "the library says where to look")
+    check("trickled.conf:1:" in (folder / "trickled.log").read_text(), "the log says why")
