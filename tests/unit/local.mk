@@ -272,7 +272,15 @@ TESTS += %D%/test_reasm
 # test_mini
 check_PROGRAMS += %D%/test_mini
 TESTS += %D%/test_mini
-%C%_test_mini_SOURCES = %D%/test_mini.c %D%/unit.h
+%C%_test_mini_SOURCES = %D%/test_mini.c %D%/mini_world.h %D%/unit.h
 %C%_test_mini_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_mini_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_mini_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
+# test_mini_late
+check_PROGRAMS += %D%/test_mini_late
+TESTS += %D%/test_mini_late
+%C%_test_mini_late_SOURCES = %D%/test_mini_late.c %D%/mini_world.h %D%/unit.h
+%C%_test_mini_late_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_mini_late_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_mini_late_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
