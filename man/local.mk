@@ -5,3 +5,4 @@ dist_man_MANS += %D%/trickles-protocol.7
 dist_man_MANS += %D%/libtrickles.7
 dist_man_MANS += %D%/trickled.8
 dist_man_MANS += %D%/trickled.conf.5
+dist_man_MANS += %D%/trickles-httpd.1

@@ -92,3 +92,20 @@ fuzz_ldflags = $(AM_LDFLAGS) -fsanitize=fuzzer
 %C%_fuzz_ticket_SOURCES = %D%/fuzz_ticket.c %D%/clear_seal.h %D%/fuzz.h
 %C%_fuzz_ticket_LDADD = $(fuzz_engine_libs)
 %C%_fuzz_ticket_LDFLAGS = $(fuzz_ldflags)
+
+# web: only where the examples are built
+if EXAMPLES
+TESTS += %D%/replay_web
+if FUZZERS
+noinst_PROGRAMS += %D%/replay_web %D%/fuzz_web
+else
+check_PROGRAMS += %D%/replay_web
+endif
+endif
+%C%_replay_web_SOURCES = %D%/fuzz_web.c examples/select.c examples/web.c $(fuzz_common)
+%C%_replay_web_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_replay_web_LDADD = $(HTTP_PARSER_LIBS)
+%C%_fuzz_web_SOURCES = %D%/fuzz_web.c examples/select.c examples/web.c %D%/fuzz.h
+%C%_fuzz_web_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_fuzz_web_LDADD = $(HTTP_PARSER_LIBS)
+%C%_fuzz_web_LDFLAGS = $(fuzz_ldflags)

@@ -11,4 +11,4 @@ make -s -C "$BUILD/asan" -j"$BUILD_JOBS"
 make -s -C "$BUILD/asan" install
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=4
 export ROUNDS_DIVISOR=8 # of random rounds: 10-unit does them all
-make_check "$BUILD/asan" TESTS="$(make_check_names "$BUILD/asan" '^tests/(unit|sim)/')"
+make_check "$BUILD/asan" TESTS="$(make_check_names "$BUILD/asan" '^tests/(unit|sim|examples)/')"

@@ -76,5 +76,12 @@ if [ -f "$srcdir/man/trickled.8" ] || [ -x "$build/daemon/trickled" ]; then
     compare trickled.8
 fi
 
+# Not there if configured with --disable-examples.
+for program in $(sed -n 's/^examplesexec_PROGRAMS = *//p' "$srcdir/examples/local.mk" | sed 's|%D%/||g'); do
+    grep -q '^EXAMPLES_TRUE = #' Makefile && break
+    "$build/examples/$program" --help >"$tmp/help" || fail "$program --help: status $?"
+    compare "trickles-$program.1"
+done
+
 [ "$bad" -eq 0 ] && echo "pages and help texts agree"
 exit "$bad"
