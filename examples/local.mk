@@ -2,7 +2,9 @@
 # builds them anywhere, to share/trickles/examples.
 examplesdir = $(pkgdatadir)/examples
 examples_sources = %D%/serve.c %D%/serve.h %D%/web.c %D%/web.h \
-    %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h
+    %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h \
+    %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h \
+    %D%/tail.c %D%/session.c %D%/upload.c
 EXTRA_DIST += $(examples_sources) %D%/Makefile
 
 if EXAMPLES
@@ -14,8 +16,23 @@ noinst_LTLIBRARIES += %D%/libserve.la
 %C%_libserve_la_LIBADD = $(HTTP_PARSER_LIBS)
 
 examplesexecdir = $(pkglibexecdir)/examples
-examplesexec_PROGRAMS = %D%/httpd
+examplesexec_PROGRAMS = %D%/httpd %D%/watermark %D%/tail %D%/session %D%/upload
 
 %C%_httpd_SOURCES = %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h
 %C%_httpd_LDADD = %D%/libserve.la lib/mini/libminisocket.la
+
+%C%_watermark_SOURCES = %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h
+%C%_watermark_CFLAGS = $(AM_CFLAGS) $(JPEG_CFLAGS) $(FREETYPE_CFLAGS)
+%C%_watermark_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(JPEG_LIBS) $(FREETYPE_LIBS)
+
+%C%_tail_SOURCES = %D%/tail.c
+%C%_tail_LDADD = %D%/libserve.la lib/mini/libminisocket.la
+
+%C%_session_SOURCES = %D%/session.c
+%C%_session_CFLAGS = $(AM_CFLAGS) $(CRYPT_CFLAGS)
+%C%_session_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPT_LIBS)
+
+%C%_upload_SOURCES = %D%/upload.c
+%C%_upload_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
+%C%_upload_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(NETTLE_LIBS)
 endif

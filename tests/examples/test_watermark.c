@@ -1,0 +1,230 @@
+/* examples/watermark: pictures made in pieces, by servers without a memory, are one JPEG. */
+#define _GNU_SOURCE 1
+#define main watermark_main
+int watermark_main(int argc, char **argv);
+#include "examples/watermark.c"
+#undef main
+
+#include "answers.h"
+
+#include <check.h>
+#include <jpeglib.h>
+#include <unistd.h>
+
+enum { SEEDS = 20, STEPS = 20000 };
+
+static char path[64];
+
+/* A picture with soft colours, as JPEG: made, so that the tests need no file. */
+static void set_up(void)
+{
+    struct jpeg_compress_struct out;
+    struct jpeg_error_mgr errors;
+    uint8_t row[333 * 3];
+    strcpy(path, "/tmp/test_watermark-XXXXXX");
+    FILE *file = fdopen(mkstemp(path), "wb");
+    ck_assert_ptr_nonnull(file);
+    out.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&out);
+    jpeg_stdio_dest(&out, file);
+    out.image_width = 333;
+    out.image_height = 217;
+    out.input_components = 3;
+    out.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&out);
+    jpeg_start_compress(&out, TRUE);
+    for (int y = 0; y < 217; y++) {
+        JSAMPROW rows = row;
+        for (int x = 0; x < 333 * 3; x++)
+            row[x] = (uint8_t)(100 + y / 3 + x / 9 % 30);
+        jpeg_write_scanlines(&out, &rows, 1);
+    }
+    jpeg_finish_compress(&out);
+    jpeg_destroy_compress(&out);
+    fclose(file);
+    picture_load(&picture, path);
+    ck_assert_int_eq(caption_open_font("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"), 0);
+    id = picture.id ^ caption_font_id();
+}
+
+static void tear_down(void)
+{
+    unlink(path);
+}
+
+/* Takes the chunks apart. The caller frees the result; *at moves behind the last. */
+static uint8_t *join_chunks(const struct fake *f, size_t *at, size_t *len)
+{
+    uint8_t *all = malloc(f->down_len);
+    *len = 0;
+    for (;;) {
+        char *end;
+        size_t n = strtoul((const char *)f->down + *at, &end, 16);
+        ck_assert_mem_eq(end, "\r\n", 2);
+        const uint8_t *from = (const uint8_t *)end + 2;
+        ck_assert_uint_le((size_t)(from + n + 2 - f->down), f->down_len);
+        ck_assert_mem_eq(from + n, "\r\n", 2);
+        memcpy(all + *len, from, n);
+        *len += n;
+        *at = (size_t)(from + n + 2 - f->down);
+        if (n == 0)
+            return all;
+    }
+}
+
+/* Decodes; the picture's size must be right and nothing be said about it. Mean difference of the
+ * pixels to those of the source. */
+static double decode(const uint8_t *jpeg, size_t len)
+{
+    struct jpeg_decompress_struct in;
+    struct jpeg_error_mgr errors;
+    double sum = 0;
+    in.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&in);
+    jpeg_mem_src(&in, jpeg, len);
+    jpeg_read_header(&in, TRUE);
+    jpeg_start_decompress(&in);
+    ck_assert_uint_eq(in.output_width, 333);
+    ck_assert_uint_eq(in.output_height, 217);
+    uint8_t row[333 * 3];
+    while (in.output_scanline < in.output_height) {
+        JSAMPROW rows = row;
+        const uint8_t *source = picture.rgb + in.output_scanline * sizeof row;
+        jpeg_read_scanlines(&in, &rows, 1);
+        for (size_t i = 0; i < sizeof row; i++)
+            sum += abs(row[i] - source[i]);
+    }
+    jpeg_finish_decompress(&in);
+    ck_assert_int_eq(errors.num_warnings, 0);
+    jpeg_destroy_decompress(&in);
+    return sum / (217 * 333 * 3);
+}
+
+/* What a careful client of one server gets. */
+static uint8_t *fetch(const char *target, size_t *len)
+{
+    struct fake *f = fake_new(1, false);
+    f->careful = true;
+    fake_say(f, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
+    fake_run(f, handle, STEPS);
+    size_t at = 0;
+    struct answer_seen a = next_answer(f, &at, false);
+    ck_assert_uint_eq(a.status, 200);
+    ck_assert_str_eq(field_seen(&a, "content-type"), "image/jpeg");
+    uint8_t *jpeg = join_chunks(f, &at, len);
+    ck_assert_uint_eq(at, f->down_len);
+    fake_free(f);
+    return jpeg;
+}
+
+START_TEST(the_picture_decodes_and_carries_the_text)
+{
+    size_t plain_len, len, other_len;
+    uint8_t *plain = fetch("/?text=", &plain_len), *one = fetch("/?text=Alice%20%C3%A9", &len);
+    uint8_t *other = fetch("/", &other_len);
+    ck_assert_double_lt(decode(plain, plain_len), 2.0);
+    ck_assert_double_gt(decode(one, len), 2.5);
+    ck_assert_double_gt(decode(other, other_len), 2.5); /* the address */
+    ck_assert(len != other_len || memcmp(one, other, len) != 0);
+    free(plain);
+    free(one);
+    free(other);
+}
+END_TEST
+
+START_TEST(servers_without_a_memory_make_the_same_bytes)
+{
+    size_t wanted_len, len, at = 0;
+    uint8_t *wanted = fetch("/?text=Bob", &wanted_len);
+    struct fake *f = fake_new((uint64_t)_i + 1, true);
+    f->window = _i % 2 == 0 ? 1500 : 0;
+    fake_say(f, "GET /?text=Bob HTTP/1.1\r\nHost: h\r\n\r\n"
+                "HEAD /?text=Bob HTTP/1.1\r\nHost: h\r\n\r\n"
+                "GET /?text=Bob HTTP/1.1\r\nHost: h\r\n\r\n");
+    if (_i % 3 == 0)
+        fake_hang_up(f);
+    fake_run(f, handle, STEPS);
+    ck_assert(!f->reset);
+    ck_assert(f->closed == f->up_fin);
+    for (int i = 0; i < 3; i++) {
+        struct answer_seen a = next_answer(f, &at, true);
+        ck_assert_uint_eq(a.status, 200);
+        if (i == 1)
+            continue;
+        uint8_t *jpeg = join_chunks(f, &at, &len);
+        ck_assert_uint_eq(len, wanted_len);
+        ck_assert_mem_eq(jpeg, wanted, len);
+        free(jpeg);
+    }
+    ck_assert_uint_eq(at, f->down_len);
+    ck_assert_uint_gt(f->n_held, 3); /* it is a chain */
+    free(wanted);
+    fake_free(f);
+}
+END_TEST
+
+START_TEST(http_1_0_reads_until_the_end)
+{
+    size_t wanted_len, at = 0;
+    uint8_t *wanted = fetch("/?text=Bob", &wanted_len);
+    struct fake *f = fake_new(3, true);
+    fake_say(f, "GET /?text=Bob HTTP/1.0\r\n\r\n");
+    fake_run(f, handle, STEPS);
+    ck_assert(f->closed);
+    next_answer(f, &at, true);
+    ck_assert_uint_eq(f->down_len - at, wanted_len);
+    ck_assert_mem_eq(f->down + at, wanted, wanted_len);
+    free(wanted);
+    fake_free(f);
+}
+END_TEST
+
+START_TEST(what_cannot_be_served)
+{
+    static const struct {
+        const char *line;
+        unsigned status;
+    } cases[] = {{"DELETE /", 405}, {"GET /?text=%00", 400}, {"GET x", 400}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake *f = fake_new(i, true);
+        size_t at = 0;
+        fake_say(f, "%s HTTP/1.1\r\nHost: h\r\n\r\n", cases[i].line);
+        fake_run(f, handle, STEPS);
+        ck_assert_uint_eq(next_answer(f, &at, false).status, cases[i].status);
+        ck_assert_uint_eq(at, f->down_len);
+        fake_free(f);
+    }
+}
+END_TEST
+
+START_TEST(another_picture_is_never_mixed_in)
+{
+    struct fake *f = fake_new(1, false);
+    f->window = 1500;
+    fake_say(f, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    fake_run_to(f, handle, 1000, STEPS);
+    id++;
+    fake_run(f, handle, STEPS);
+    ck_assert(f->reset);
+    fake_free(f);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watermark");
+    TCase *one = tcase_create("pictures");
+    tcase_add_checked_fixture(one, set_up, tear_down);
+    tcase_set_timeout(one, 120);
+    tcase_add_test(one, the_picture_decodes_and_carries_the_text);
+    tcase_add_loop_test(one, servers_without_a_memory_make_the_same_bytes, 0, SEEDS);
+    tcase_add_test(one, http_1_0_reads_until_the_end);
+    tcase_add_test(one, what_cannot_be_served);
+    tcase_add_test(one, another_picture_is_never_mixed_in);
+    suite_add_tcase(suite, one);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
