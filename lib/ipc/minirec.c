@@ -20,13 +20,14 @@ struct event_head {
 struct answer_head {
     uint64_t handle, end, first_from, last_from;
     uint32_t flags, consumed, payload_len, request_len;
-    uint16_t first_len, last_len, user_len, n_runs;
+    uint16_t first_len, last_len, user_len, n_stretches;
     uint32_t need, reserved;
 };
 
 _Static_assert(sizeof(struct event_head) == 80, "no padding");
 _Static_assert(sizeof(struct answer_head) == TRK_REC_PAYLOAD_AT, "no padding");
 _Static_assert(sizeof(struct trk_rec_run) == 16, "no padding");
+_Static_assert(sizeof(struct trk_rec_stretch) == 16, "no padding");
 
 /* A place in a record that is being written; memcpy of nothing may have no source. */
 static uint8_t *put(uint8_t *at, const void *bytes, size_t len)
@@ -116,8 +117,9 @@ int trk_rec_event_read(const uint8_t *rec, size_t len, struct trk_rec_event *e)
 
 static size_t answer_bytes(const struct answer_head *h)
 {
-    return TRK_REC_PAYLOAD_AT + (size_t)h->payload_len + h->n_runs * sizeof(struct trk_rec_run) +
-           h->first_len + h->last_len + h->user_len + (size_t)h->request_len;
+    return TRK_REC_PAYLOAD_AT + (size_t)h->payload_len +
+           h->n_stretches * sizeof(struct trk_rec_stretch) + h->first_len + h->last_len +
+           h->user_len + (size_t)h->request_len;
 }
 
 static struct answer_head answer_head(const struct trk_rec_answer *a)
@@ -134,7 +136,7 @@ static struct answer_head answer_head(const struct trk_rec_answer *a)
                                 .first_len = a->first.len,
                                 .last_len = a->last.len,
                                 .user_len = a->user_len,
-                                .n_runs = a->n_runs};
+                                .n_stretches = a->n_stretches};
 }
 
 size_t trk_rec_answer_bytes(const struct trk_rec_answer *a)
@@ -151,7 +153,7 @@ void trk_rec_answer_write(const struct trk_rec_answer *a, uint8_t *out)
         (void)put(out, a->payload, a->payload_len);
     }
     out += a->payload_len;
-    out = put(out, a->run, a->n_runs * sizeof a->run[0]);
+    out = put(out, a->stretch, a->n_stretches * sizeof a->stretch[0]);
     out = put(out, a->first.user, a->first.len);
     out = put(out, a->last.user, a->last.len);
     out = put(out, a->user, a->user_len);
@@ -161,23 +163,22 @@ void trk_rec_answer_write(const struct trk_rec_answer *a, uint8_t *out)
 static bool answer_is_good(const struct answer_head *h, size_t len)
 {
     return h->handle != 0 && (h->flags & ~(uint32_t)TRK_REC_A_KNOWN) == 0 && h->reserved == 0 &&
-           h->n_runs <= TRK_REC_RUNS_MAX && h->first_len <= TRK_REC_USER_BYTES_MAX &&
+           h->n_stretches <= TRK_REC_RUNS_MAX && h->first_len <= TRK_REC_USER_BYTES_MAX &&
            h->last_len <= TRK_REC_USER_BYTES_MAX && h->user_len <= TRK_REC_USER_BYTES_MAX &&
            h->request_len <= TRK_REC_REQUEST_BYTES_MAX && len == answer_bytes(h);
 }
 
-/* Stretches that are the payload, no more and no less, at offsets that can be counted. */
-static bool runs_are_good(const struct trk_rec_answer *a)
+/* Inside the payload, at offsets that can be counted. */
+static bool stretches_are_good(const struct trk_rec_answer *a)
 {
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < a->n_runs; i++) {
-        const struct trk_rec_run *r = &a->run[i];
-        if (r->len > a->payload_len - sum || r->off > UINT64_MAX - r->len) {
+    for (unsigned i = 0; i < a->n_stretches; i++) {
+        const struct trk_rec_stretch *s = &a->stretch[i];
+        if (s->len > a->payload_len || s->at > a->payload_len - s->len ||
+            s->off > UINT64_MAX - s->len) {
             return false;
         }
-        sum += r->len;
     }
-    return sum == a->payload_len;
+    return true;
 }
 
 int trk_rec_answer_read(const uint8_t *rec, size_t len, struct trk_rec_answer *a)
@@ -200,13 +201,13 @@ int trk_rec_answer_read(const uint8_t *rec, size_t len, struct trk_rec_answer *a
                                  .payload_len = h.payload_len,
                                  .user_len = h.user_len,
                                  .request_len = h.request_len,
-                                 .n_runs = (uint8_t)h.n_runs};
+                                 .n_stretches = (uint8_t)h.n_stretches};
     a->payload = rec + TRK_REC_PAYLOAD_AT;
     const uint8_t *at = a->payload + h.payload_len;
-    memcpy(a->run, at, h.n_runs * sizeof a->run[0]);
-    a->first.user = at + h.n_runs * sizeof a->run[0];
+    memcpy(a->stretch, at, h.n_stretches * sizeof a->stretch[0]);
+    a->first.user = at + h.n_stretches * sizeof a->stretch[0];
     a->last.user = a->first.user + h.first_len;
     a->user = a->last.user + h.last_len;
     a->request = a->user + h.user_len;
-    return runs_are_good(a) ? 0 : -EPROTO;
+    return stretches_are_good(a) ? 0 : -EPROTO;
 }

@@ -9,8 +9,8 @@
  *
  * EVENT   daemon -> application: what a handler is to see.
  * ANSWER  application -> daemon: what is to be sent for it. Bytes of the downlink come as stretches
- *         of the stream, their payload one after the other, first in the record so that an
- *         application can write it there before it knows the rest.
+ *         of the stream; the payload is first in the record, so that an application can write it
+ *         there before it knows the rest.
  */
 #ifndef TRK_IPC_MINIREC_H
 #define TRK_IPC_MINIREC_H
@@ -27,16 +27,24 @@ enum trk_rec_type {
 };
 
 enum {
-    TRK_REC_RUNS_MAX = 32,
+    TRK_REC_RUNS_MAX = 32,        /* of an event; stretches of an answer */
     TRK_REC_USER_BYTES_MAX = 512, /* application's bytes of a continuation; the daemon asks less */
     TRK_REC_REQUEST_BYTES_MAX = 65536, /* of one event */
     TRK_REC_PAYLOAD_AT = 64,           /* where an answer's payload begins */
 };
 
-/* Bytes [off, off + len) of the downlink stream. */
+/* Bytes [off, off + len) of the downlink stream are asked for, in up to `count` packets. */
 struct trk_rec_run {
     uint64_t off;
-    uint64_t len;
+    uint32_t len;
+    uint32_t count;
+};
+
+/* Bytes [off, off + len) of the downlink stream are there, from `at` of the payload on. */
+struct trk_rec_stretch {
+    uint64_t off;
+    uint32_t len;
+    uint32_t at;
 };
 
 enum trk_rec_event_flags {
@@ -89,12 +97,12 @@ struct trk_rec_answer {
     uint32_t consumed; /* request bytes */
     uint32_t need;     /* no event for fewer request bytes is wanted; 0: nothing said */
     struct trk_rec_ucont first, last;
-    uint32_t payload_len; /* the sum of the stretches */
+    uint32_t payload_len;
     uint16_t user_len;    /* of the event, given back where they are to be sealed again; or 0 */
     uint32_t request_len; /* of the event, given back where some were left; or 0 */
-    uint8_t n_runs;
-    struct trk_rec_run run[TRK_REC_RUNS_MAX]; /* stretches: any offsets */
-    const uint8_t *payload;                   /* borrowed, as the next two */
+    uint8_t n_stretches;
+    struct trk_rec_stretch stretch[TRK_REC_RUNS_MAX]; /* in any order */
+    const uint8_t *payload;                           /* borrowed, as the next two */
     const uint8_t *user;
     const uint8_t *request;
 };

@@ -26,7 +26,7 @@ static void look_at(const struct trk_ring_record *rec)
     }
     if (trk_rec_answer_read(rec->bytes, rec->len, &a) == 0) {
         FUZZ_CHECK(a.request + a.request_len == rec->bytes + rec->len);
-        FUZZ_CHECK(a.n_runs <= TRK_REC_RUNS_MAX && trk_rec_answer_bytes(&a) == rec->len);
+        FUZZ_CHECK(a.n_stretches <= TRK_REC_RUNS_MAX && trk_rec_answer_bytes(&a) == rec->len);
     }
 }
 
@@ -90,7 +90,7 @@ void fuzz_seeds(fuzz_emit_fn *emit, void *arg)
                               .request_len = 4,
                               .user_len = 5,
                               .n_runs = 2,
-                              .run = {{0, 1000}, {2000, 5}},
+                              .run = {{0, 1000, 1}, {2000, 5, 1}},
                               .user = text,
                               .request = text};
     struct trk_rec_answer a = {.handle = 1,
@@ -100,8 +100,8 @@ void fuzz_seeds(fuzz_emit_fn *emit, void *arg)
                                .payload_len = 16,
                                .user_len = 2,
                                .request_len = 3,
-                               .n_runs = 2,
-                               .run = {{0, 10}, {20, 6}},
+                               .n_stretches = 2,
+                               .stretch = {{0, 10, 0}, {20, 6, 10}},
                                .payload = text,
                                .user = text,
                                .request = text};
