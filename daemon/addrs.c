@@ -52,6 +52,16 @@ struct trk_ipc_addr trk_addrs_to_ipc(const union trk_sockaddr *sa)
     return a;
 }
 
+int trk_addrs_fit(const union trk_sockaddr *bound, bool v6only, const union trk_sockaddr *to)
+{
+    struct trk_ipc_addr a = trk_addrs_to_ipc(bound);
+    if (!trk_ipc_addr_is_any(&a))
+        return trk_sockaddr_same_host(bound, to) ? 3 : 0;
+    if (bound->sa.sa_family == to->sa.sa_family)
+        return 2;
+    return bound->sa.sa_family == AF_INET6 && !v6only;
+}
+
 const char *trk_addrs_text(const union trk_sockaddr *sa, char *text)
 {
     char ip[INET6_ADDRSTRLEN] = "";

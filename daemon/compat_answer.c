@@ -3,11 +3,11 @@
 
 #include "daemon/addrs.h"
 #include "daemon/compat.h"
+#include "daemon/train.h"
 
 enum {
     LONG_RTT_US = 5000,            /* above it, bytes in flight leave the socket at once: they stay for long */
     READ_AHEAD_BYTES = 512 << 10,  /* beyond what was sent, once a ring is in use */
-    PIECES_MAX = 4,                /* of a datagram */
 };
 
 static uint64_t available(const struct trk_served *c)
@@ -96,51 +96,17 @@ static long peek_run(struct trk_served *c, const struct trk_piece *pieces, unsig
     return (long)len;
 }
 
-/* Pieces of datagrams: header, payload (two where the ring wraps, one more behind its end). Equal sizes: a train. */
-struct builder {
-    struct trk_port *port;
-    struct trk_udp_path path;
-    struct iovec iov[PIECES_MAX * TRK_GRANTS_MAX];
-    unsigned n;
-    unsigned pkts;
-    size_t segment, bytes;
-};
-
-static void send_train(struct builder *b)
-{
-    if (b->n > 0)
-        trk_port_sendv(b->port, b->iov, b->n, b->segment, &b->path);
-    b->n = b->pkts = 0;
-    b->bytes = 0;
-}
-
-static void add_packet(struct builder *b, const struct iovec *iov, unsigned n)
-{
-    size_t len = 0;
-    for (unsigned i = 0; i < n; i++)
-        len += iov[i].iov_len;
-    if (b->n > 0 && (len > b->segment || b->bytes % b->segment != 0 || b->pkts == TRK_UDP_TRAIN_MAX_PKTS ||
-                     b->bytes + len > TRK_UDP_TRAIN_MAX_BYTES))
-        send_train(b);
-    if (b->n == 0)
-        b->segment = len;
-    for (unsigned i = 0; i < n; i++)
-        b->iov[b->n++] = iov[i];
-    b->pkts++;
-    b->bytes += len;
-}
-
 /*
  * Headers, then payload that has to be copied, lie in the port's room; payload in the ring is borrowed. Returns false
  * if the application's socket did not give what it had.
  */
 static bool build(struct trk_served *c, const struct trk_piece *pieces, unsigned n, uint8_t *heads,
-                  const uint16_t *head_len, uint8_t *copied, struct builder *b)
+                  const uint16_t *head_len, uint8_t *copied, struct trk_train *b)
 {
     unsigned run_end = 0;
     uint8_t *at = copied;
     for (unsigned i = 0; i < n; i++) {
-        struct iovec iov[PIECES_MAX] = {{.iov_base = heads + (size_t)i * TRK_HEAD_BYTES_MAX, .iov_len = head_len[i]}};
+        struct iovec iov[TRK_TRAIN_PIECES_MAX] = {{.iov_base = heads + (size_t)i * TRK_HEAD_BYTES_MAX, .iov_len = head_len[i]}};
         unsigned k = 1;
         if (pieces[i].len != 0 && trk_down_in_ring(&c->down, pieces[i].off)) {
             uint64_t left = c->down.to - pieces[i].off;
@@ -162,16 +128,16 @@ static bool build(struct trk_served *c, const struct trk_piece *pieces, unsigned
             iov[k++] = (struct iovec){.iov_base = at, .iov_len = pieces[i].len};
             at += pieces[i].len;
         }
-        add_packet(b, iov, k);
+        trk_train_add(b, iov, k);
     }
-    send_train(b);
+    trk_train_send(b);
     return true;
 }
 
 static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, unsigned n, const struct trk_answer *to,
                         bool late)
 {
-    static struct builder b; /* large, and there is one thread */
+    static struct trk_train b; /* large, and there is one thread */
     struct trk_daemon *d = c->d;
     uint16_t head_len[TRK_GRANTS_MAX];
     struct trk_up_state up;
@@ -188,7 +154,7 @@ static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, un
         TRK_OK)
         return false;
     trk_port_keep(d->server_port, heads_bytes + bytes);
-    b = (struct builder){.port = d->server_port, .path = path_to(c, to)};
+    b = (struct trk_train){.port = d->server_port, .path = path_to(c, to)};
     if (!build(c, pieces, n, room, head_len, room + heads_bytes, &b))
         return false;
     d->count.data_pkts += n;

@@ -282,17 +282,12 @@ unsigned trk_listeners_sweep(struct trk_listeners *ls, const union trk_sockaddr 
 
 /* ---- looking up ---- */
 
-/* 0: does not serve this address; else the greater the more exact. */
+/* As trk_addrs_fit(). */
 static int fit(const struct trk_listener *l, const union trk_sockaddr *to)
 {
-    bool v6 = l->name.flags & TRK_NAME_F_V6;
     if (!l->listening || (l->name.flags & TRK_NAME_F_TCP_ONLY))
         return 0;
-    if (!trk_ipc_addr_is_any(&l->name.local))
-        return trk_sockaddr_same_host(&l->local, to) ? 3 : 0;
-    if (to->sa.sa_family == AF_INET6)
-        return v6 ? 2 : 0;
-    return !v6 ? 2 : !(l->name.flags & TRK_NAME_F_V6ONLY);
+    return trk_addrs_fit(&l->local, l->name.flags & TRK_NAME_F_V6ONLY, to);
 }
 
 struct trk_listener *trk_listeners_find(const struct trk_listeners *ls, const union trk_sockaddr *local,

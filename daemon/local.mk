@@ -23,7 +23,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/rediscover.c %D%/rediscover.h \
     %D%/relay.c %D%/relay.h \
     %D%/status.c %D%/status.h \
-    %D%/tombs.c %D%/tombs.h
+    %D%/tombs.c %D%/tombs.h \
+    %D%/train.c %D%/train.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libdaemon_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la \
