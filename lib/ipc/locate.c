@@ -85,15 +85,21 @@ static void set_own_dir(struct trk_locate *loc, const char *runtime_dir, uid_t u
     }
 }
 
-void trk_locate_init(struct trk_locate *loc, uid_t uid)
+void trk_locate_fixed(struct trk_locate *loc, const char *path)
 {
     memset(loc, 0, sizeof *loc);
+    loc->is_fixed = 1;
+    add_fixed(loc, path);
+}
+
+void trk_locate_init(struct trk_locate *loc, uid_t uid)
+{
     const char *fixed = getenv("TRICKLES_SOCKET");
     if (fixed != NULL && fixed[0] != '\0') {
-        loc->is_fixed = 1;
-        add_fixed(loc, fixed);
+        trk_locate_fixed(loc, fixed);
         return;
     }
+    memset(loc, 0, sizeof *loc);
     set_own_dir(loc, getenv("XDG_RUNTIME_DIR"), uid);
     add_place(loc, SYSTEM_DIR, TRK_CTL_SOCKET_NAME, 0);
     if (loc->own_dir[0] != '\0') {

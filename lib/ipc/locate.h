@@ -38,6 +38,9 @@ struct trk_locate {
 /* Read the environment. Paths too long for a sockaddr_un are left out. */
 void trk_locate_init(struct trk_locate *loc, uid_t uid);
 
+/* The same for a control socket at this path and nowhere else. */
+void trk_locate_fixed(struct trk_locate *loc, const char *path);
+
 /*
  * Connect to the control (`data` = 0) or data socket of one place. The descriptor is close-on-exec,
  * blocking, with send and receive time-outs of TRK_CTL_TIMEOUT_MS. The listening process must be

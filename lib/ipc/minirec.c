@@ -113,6 +113,43 @@ int trk_rec_event_read(const uint8_t *rec, size_t len, struct trk_rec_event *e)
     return 0;
 }
 
+/* ---- lists ---- */
+
+static size_t filled(size_t len)
+{
+    return (len + 7) & ~(size_t)7;
+}
+
+size_t trk_rec_listed_bytes(const struct trk_rec_event *e)
+{
+    return sizeof(uint64_t) + filled(trk_rec_event_bytes(e));
+}
+
+size_t trk_rec_list(const struct trk_rec_event *e, uint8_t *out)
+{
+    uint64_t len = trk_rec_event_bytes(e);
+    memcpy(out, &len, sizeof len);
+    trk_rec_event_write(e, out + sizeof len);
+    memset(out + sizeof len + len, 0, filled(len) - len);
+    return sizeof len + filled(len);
+}
+
+int trk_rec_unlist(const uint8_t *list, size_t len, size_t *at, struct trk_rec_event *e)
+{
+    uint64_t n;
+    if (len - *at < sizeof n) {
+        return -EPROTO;
+    }
+    memcpy(&n, list + *at, sizeof n);
+    size_t left = len - *at - sizeof n;
+    if (n > left || filled(n) > left) {
+        return -EPROTO;
+    }
+    int rc = trk_rec_event_read(list + *at + sizeof n, n, e);
+    *at += sizeof n + filled(n);
+    return rc;
+}
+
 /* ---- answers ---- */
 
 static size_t answer_bytes(const struct answer_head *h)

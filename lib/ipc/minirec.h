@@ -50,7 +50,8 @@ struct trk_rec_stretch {
 enum trk_rec_event_flags {
     TRK_REC_E_UCONT = 1,       /* a continuation was presented: user, from, end */
     TRK_REC_E_REQUEST_END = 2, /* the client's FIN follows the request bytes */
-    TRK_REC_E_KNOWN = 3,
+    TRK_REC_E_HELD = 4,        /* the daemon has the request bytes: none need come back */
+    TRK_REC_E_KNOWN = 7,
 };
 
 struct trk_rec_event {
@@ -98,8 +99,9 @@ struct trk_rec_answer {
     uint32_t need;     /* no event for fewer request bytes is wanted; 0: nothing said */
     struct trk_rec_ucont first, last;
     uint32_t payload_len;
-    uint16_t user_len;    /* of the event, given back where they are to be sealed again; or 0 */
-    uint32_t request_len; /* of the event, given back where some were left; or 0 */
+    uint16_t user_len; /* of the event, as it is now: where neither first nor last is set; or 0 */
+    uint32_t
+        request_len; /* of the event, as it is now: where some are left that are not held; or 0 */
     uint8_t n_stretches;
     struct trk_rec_stretch stretch[TRK_REC_RUNS_MAX]; /* in any order */
     const uint8_t *payload;                           /* borrowed, as the next two */
@@ -113,6 +115,17 @@ size_t trk_rec_event_bytes(const struct trk_rec_event *e);
 void trk_rec_event_write(const struct trk_rec_event *e, uint8_t *out);
 /* Reads any bytes. 0 or -EPROTO. */
 int trk_rec_event_read(const uint8_t *rec, size_t len, struct trk_rec_event *e)
+    __attribute__((warn_unused_result));
+
+/*
+ * A list of events in a memfd (MINI_EXTRACT): of each its length in 8 bytes and its record, filled
+ * up to a multiple of 8. Only handle, user and request are looked at.
+ */
+size_t trk_rec_listed_bytes(const struct trk_rec_event *e);
+/* Writes one; returns trk_rec_listed_bytes(). out is aligned to 8. */
+size_t trk_rec_list(const struct trk_rec_event *e, uint8_t *out);
+/* Reads the event at *at, which moves on. 0 or -EPROTO. */
+int trk_rec_unlist(const uint8_t *list, size_t len, size_t *at, struct trk_rec_event *e)
     __attribute__((warn_unused_result));
 
 /* The same for answers. The payload, payload_len bytes, is at rec + TRK_REC_PAYLOAD_AT: where

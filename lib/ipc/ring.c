@@ -29,8 +29,8 @@ static uint32_t place(const struct trk_ring *r, uint64_t index)
     return (uint32_t)(index & (r->size - 1));
 }
 
-/* Bytes of a record in the ring. 64 bits: len may be anything. */
-static uint64_t whole(uint32_t len)
+/* 64 bits: len may be anything. */
+uint64_t trk_ring_whole(uint32_t len)
 {
     return TRK_RING_HEADER_BYTES + (((uint64_t)len + 7) & ~UINT64_C(7));
 }
@@ -70,6 +70,11 @@ static uint64_t room(const struct trk_ring *r)
     return r->size - (r->head - r->tail);
 }
 
+uint64_t trk_ring_room(struct trk_ring *r)
+{
+    return r->broken || look_at_tail(r) != 0 ? 0 : room(r);
+}
+
 int trk_ring_reserve(struct trk_ring *r, uint32_t len, uint8_t **out)
 {
     if (r->broken) {
@@ -79,12 +84,12 @@ int trk_ring_reserve(struct trk_ring *r, uint32_t len, uint8_t **out)
         return -EMSGSIZE;
     }
     uint32_t left = r->size - place(r, r->head);
-    uint32_t pad = left < whole(len) ? left : 0;
-    if (room(r) < pad + whole(len)) {
+    uint32_t pad = left < trk_ring_whole(len) ? left : 0;
+    if (room(r) < pad + trk_ring_whole(len)) {
         if (look_at_tail(r) != 0) {
             return -EPROTO;
         }
-        if (room(r) < pad + whole(len)) {
+        if (room(r) < pad + trk_ring_whole(len)) {
             return -EAGAIN;
         }
     }
@@ -101,7 +106,7 @@ void trk_ring_commit(struct trk_ring *r, uint32_t type, uint32_t len)
 {
     TRK_ASSERT(len <= r->reserved && r->at >= r->head && type != 0 && type != TRK_RING_PAD);
     write_header(r, r->at, type, len);
-    r->head = r->at + whole(len);
+    r->head = r->at + trk_ring_whole(len);
     r->reserved = 0;
     atomic_store_explicit(&r->control->head, r->head, memory_order_release);
 }
@@ -151,12 +156,12 @@ int trk_ring_next(struct trk_ring *r, struct trk_ring_record *rec)
         uint64_t word = atomic_load_explicit(header(r, r->at), memory_order_relaxed);
         uint32_t type = (uint32_t)(word >> 32), len = (uint32_t)word;
         uint32_t left = r->size - place(r, r->at);
-        if (type == 0 || whole(len) > r->head - r->at || whole(len) > left ||
-            (type == TRK_RING_PAD && whole(len) != left)) {
+        if (type == 0 || trk_ring_whole(len) > r->head - r->at || trk_ring_whole(len) > left ||
+            (type == TRK_RING_PAD && trk_ring_whole(len) != left)) {
             return broken(r);
         }
         const uint8_t *bytes = r->bytes + place(r, r->at) + TRK_RING_HEADER_BYTES;
-        r->at += whole(len);
+        r->at += trk_ring_whole(len);
         if (type != TRK_RING_PAD) {
             *rec = (struct trk_ring_record){.type = type, .len = len, .bytes = bytes};
             return 1;

@@ -71,6 +71,12 @@ uint32_t trk_ring_record_max(const struct trk_ring *r);
 
 /* ---- the writer's calls ---- */
 
+/* Bytes that are free; 0 where the reader is not to be trusted. A record takes its length, its
+ * header and filling; one of them may leave as much unused at the end of the ring. */
+uint64_t trk_ring_room(struct trk_ring *r);
+/* Bytes that a record of len takes. */
+uint64_t trk_ring_whole(uint32_t len);
+
 /*
  * Room for a record of at most len bytes, aligned to 8: *out is valid until the commit. A second
  * call without a commit replaces the first. Returns 0, -EAGAIN (no room now), -EMSGSIZE (above

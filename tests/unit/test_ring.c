@@ -66,9 +66,11 @@ START_TEST(bounds_longest_record_and_one_past)
     ck_assert_int_eq(put(1, data, max), 0);
     ck_assert_int_eq(put(1, data, max), 0);
     ck_assert_int_eq(put(1, data, 0), -EAGAIN); /* full to the last byte */
+    ck_assert_uint_eq(trk_ring_room(&writer), 0);
     ck_assert_int_eq(trk_ring_next(&reader, &rec), 1);
     ck_assert_int_eq(put(1, data, 0), -EAGAIN); /* read, not given back */
     ck_assert(!trk_ring_release(&reader));
+    ck_assert_uint_eq(trk_ring_room(&writer), trk_ring_whole(max));
     ck_assert_int_eq(put(1, data, max), 0);
 }
 END_TEST
@@ -429,6 +431,33 @@ START_TEST(event_round_trip_and_every_other_length)
 }
 END_TEST
 
+START_TEST(listed_events_round_trip_and_every_cut)
+{
+    _Alignas(8) uint8_t list[512];
+    struct trk_rec_event e = an_event(), back;
+    size_t len = trk_rec_list(&e, list), at = 0;
+    ck_assert_uint_eq(len, trk_rec_listed_bytes(&e));
+    e.handle = 5, e.request_len = 0;
+    len += trk_rec_list(&e, list + len);
+    ck_assert_int_eq(trk_rec_unlist(list, len, &at, &back), 0);
+    ck_assert_uint_eq(back.handle, 0x0102030405060708);
+    ck_assert_mem_eq(back.request, "GET /", 5);
+    ck_assert_int_eq(trk_rec_unlist(list, len, &at, &back), 0);
+    ck_assert_uint_eq(back.handle, 5);
+    ck_assert_uint_eq(at, len);
+    ck_assert_int_eq(trk_rec_unlist(list, len, &at, &back), -EPROTO);
+    for (size_t cut = 0; cut < trk_rec_listed_bytes(&e); cut++) {
+        at = 0;
+        ck_assert_int_eq(trk_rec_unlist(list, cut, &at, &back), -EPROTO);
+    }
+    for (unsigned i = 0; i < 8; i++) { /* a length beyond all */
+        memset(list + 8 - i, 0xff, i);
+        at = 0;
+        ck_assert_int_eq(trk_rec_unlist(list, len, &at, &back), i == 0 ? 0 : -EPROTO);
+    }
+}
+END_TEST
+
 static struct trk_rec_answer an_answer(void)
 {
     static const uint8_t payload[] = "0123456789", user[] = "abcdefgh", request[] = "rest";
@@ -559,6 +588,7 @@ int main(void)
     tcase_add_test(tcase, two_threads_lose_nothing);
     tcase_add_test(tcase, memory_is_sealed_and_its_size_believed_by_nobody);
     tcase_add_test(tcase, event_round_trip_and_every_other_length);
+    tcase_add_test(tcase, listed_events_round_trip_and_every_cut);
     tcase_add_test(tcase, answer_round_trip_and_every_other_length);
     tcase_add_test(tcase, answer_with_a_stretch_outside_its_payload_is_refused);
     tcase_add_test(tcase, altered_heads_are_read_or_refused_and_stay_inside);
