@@ -4,6 +4,7 @@
 #include "daemon/compat.h"
 
 #include "daemon/addrs.h"
+#include "daemon/minis.h"
 #include "daemon/tombs.h"
 #include "io/clock.h"
 
@@ -499,14 +500,17 @@ static void on_open(struct trk_daemon *d, const struct trk_udp_path *path, struc
     union trk_sockaddr at = path->local;
     enum trk_reason reason = TRK_REASON_OK;
     trk_sockaddr_set_port(&at, ev->open.service_port);
-    if (!trk_listeners_serve(d->listeners, &at))
+    bool stateless = trk_minis_serve(d->minis, &at);
+    if (stateless)
+        reason = TRK_REASON_OK;
+    else if (!trk_listeners_serve(d->listeners, &at))
         reason = TRK_REASON_NO_SERVICE;
     else if (d->compat->count >= d->conf.connections_max)
         reason = TRK_REASON_BUSY;
     d->count.opens += reason == TRK_REASON_OK;
     d->count.refused += reason == TRK_REASON_NO_SERVICE;
     d->count.busy += reason == TRK_REASON_BUSY;
-    trk_server_answer_open(&d->server, trk_loop_wall_us(d->loop), reason, false, ev);
+    trk_server_answer_open(&d->server, trk_loop_wall_us(d->loop), reason, stateless, ev);
 }
 
 static void send_reply(struct trk_port *port, const struct trk_udp_path *path, const struct trk_event *ev)
@@ -536,7 +540,10 @@ static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct 
         send_reply(port, path, &ev);
         break;
     case TRK_V_REQUEST:
-        on_request(d, path, &ev.req);
+        if (ev.req.to.stateless)
+            trk_minis_request(d->minis, path, &ev.req);
+        else
+            on_request(d, path, &ev.req);
         break;
     case TRK_V_UPLINK:
         on_uplink(d, port, path, &ev);

@@ -35,6 +35,7 @@ struct trk_config {
     size_t replay_bytes;           /* replay table */
     unsigned connections_max;      /* of each role */
     unsigned listeners_max;
+    unsigned minisocket_detached_max; /* events that one stateless service may keep */
     unsigned ack_delay_us;         /* longest that an answer waits for bytes from the application */
     unsigned tcp_after_ms;         /* TCP is tried beside an unanswered OPEN after this */
     unsigned refusal_seconds;      /* how long a peer without Trickles is remembered */

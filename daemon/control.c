@@ -5,6 +5,7 @@
 
 #include "daemon/addrs.h"
 #include "daemon/listeners.h"
+#include "daemon/minis.h"
 #include "daemon/party.h"
 #include "daemon/port.h"
 #include "daemon/status.h"
@@ -28,6 +29,14 @@ struct control_client {
     struct trk_watch watch;
     struct ucred cred;
     uint64_t heard_ns;
+    struct trk_service *service; /* this connection is a stateless service */
+};
+
+/* Descriptors that go with an answer. */
+struct gift {
+    int fd[TRK_FDPASS_MAX];
+    unsigned n;
+    bool is_lent; /* not ours to close */
 };
 
 struct trk_control {
@@ -45,7 +54,10 @@ static void drop(struct control_client *c)
     *c->pprev = c->next;
     if (c->next != NULL)
         c->next->pprev = c->pprev;
-    c->s->count--;
+    if (c->service != NULL)
+        trk_minis_end(c->service);
+    else
+        c->s->count--;
     trk_loop_unwatch(c->s->d->loop, &c->watch);
     close(c->watch.fd);
     trk_loop_defer_free(c->s->d->loop, c);
@@ -111,8 +123,72 @@ static void info(struct control_client *c, const struct trk_ctl_info *in, struct
     out->u.info_reply = facts.info;
 }
 
-/* Handles one message; *give gets a descriptor to send along (closed by the caller) or stays -1. */
-static void handle(struct control_client *c, const struct trk_ctl_msg *in, int fd, struct trk_ctl_msg *out, int *give)
+/* ---- stateless services ---- */
+
+/* fd is taken. */
+static void mini_listen(struct control_client *c, const struct trk_ctl_mini_listen *in, int fd, struct trk_ctl_msg *out,
+                        struct gift *gift)
+{
+    struct trk_daemon *d = c->s->d;
+    struct trk_service *s = NULL;
+    int rc = -EBUSY;
+    if (c->service == NULL)
+        rc = trk_minis_listen(d->minis, in, fd, c->watch.fd, &c->cred, &s);
+    else if (fd >= 0)
+        close(fd);
+    out->type = TRK_CTL_MINI_LISTEN_REPLY;
+    out->u.mini_listen_reply = (struct trk_ctl_mini_listen_reply){
+        .error_no = (uint32_t)-rc,
+        .layout = TRK_RINGMEM_LAYOUT,
+        .down_bytes = TRK_MINIS_DOWN_BYTES,
+        .up_bytes = TRK_MINIS_UP_BYTES,
+        .slots = TRK_MINIS_SLOTS,
+        .detached_max = d->conf.minisocket_detached_max,
+    };
+    if (rc != 0)
+        return;
+    c->service = s;
+    c->s->count--; /* it is no question any more: services have a bound of their own */
+    *gift = (struct gift){.fd = {s->memory.memory_fd, s->memory.app_fd, s->memory.daemon_fd}, .n = 3, .is_lent = true};
+}
+
+/* Services of local's port whose process is gone, which we have not heard yet. Returns how many. */
+static uint32_t sweep_services(struct control_client *c, const union trk_sockaddr *local)
+{
+    struct control_client *next;
+    uint32_t n = 0;
+    char byte;
+    for (struct control_client *at = c->s->clients; at != NULL; at = next) {
+        next = at->next;
+        if (at == c || at->service == NULL || trk_sockaddr_port(&at->service->local) != trk_sockaddr_port(local) ||
+            recv(at->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+            continue;
+        drop(at);
+        n++;
+    }
+    return n;
+}
+
+static void mini_extract(struct control_client *c, const struct trk_ctl_mini_extract *in, int fd,
+                         struct trk_ctl_msg *out, struct gift *gift)
+{
+    uint32_t bytes = 0;
+    int rc = c->service != NULL ? trk_minis_extract(c->service, in, fd, &bytes) : -EINVAL;
+    acknowledge(out, rc, bytes);
+    if (rc >= 0)
+        *gift = (struct gift){.fd = {rc}, .n = 1};
+}
+
+static void mini_install(struct control_client *c, const struct trk_ctl_mini_install *in, int fd,
+                         struct trk_ctl_msg *out)
+{
+    int rc = c->service != NULL ? trk_minis_install(c->service, in, fd) : -EINVAL;
+    acknowledge(out, rc, rc > 0 ? (uint32_t)rc : 0);
+}
+
+/* Handles one message; *gift gets what goes along with the answer. */
+static void handle(struct control_client *c, const struct trk_ctl_msg *in, int fd, struct trk_ctl_msg *out,
+                   struct gift *gift)
 {
     struct trk_listeners *ls = c->s->d->listeners;
     union trk_sockaddr sa;
@@ -133,7 +209,7 @@ static void handle(struct control_client *c, const struct trk_ctl_msg *in, int f
         break;
     case TRK_CTL_SWEEP:
         sa = trk_addrs_from_ipc(&in->u.sweep.local);
-        acknowledge(out, 0, trk_listeners_sweep(ls, &sa));
+        acknowledge(out, 0, trk_listeners_sweep(ls, &sa) + sweep_services(c, &sa));
         break;
     case TRK_CTL_INFO:
         info(c, &in->u.info, out);
@@ -141,8 +217,18 @@ static void handle(struct control_client *c, const struct trk_ctl_msg *in, int f
     case TRK_CTL_STATUS:
         out->type = TRK_CTL_STATUS_REPLY;
         rc = trk_status_memfd(c->s->d, c->cred.uid);
-        *give = rc >= 0 ? rc : -1;
+        if (rc >= 0)
+            *gift = (struct gift){.fd = {rc}, .n = 1};
         out->u.status_reply.error_no = rc < 0 ? (uint32_t)-rc : 0;
+        break;
+    case TRK_CTL_MINI_LISTEN:
+        mini_listen(c, &in->u.mini_listen, fd, out, gift);
+        return; /* fd is taken */
+    case TRK_CTL_MINI_EXTRACT:
+        mini_extract(c, &in->u.mini_extract, fd, out, gift);
+        break;
+    case TRK_CTL_MINI_INSTALL:
+        mini_install(c, &in->u.mini_install, fd, out);
         break;
     default:
         acknowledge(out, -EPROTO, 0);
@@ -152,12 +238,24 @@ static void handle(struct control_client *c, const struct trk_ctl_msg *in, int f
         close(fd);
 }
 
+static bool send_answer(struct control_client *c, const struct trk_ctl_msg *out, const struct gift *gift)
+{
+    uint8_t buf[TRK_CTL_MAX_BYTES];
+    int len = trk_ctl_encode(out, buf, sizeof buf);
+    bool sent = len > 0 &&
+                trk_fdpass_send_many(c->watch.fd, buf, (size_t)len, gift->fd, gift->n, MSG_DONTWAIT) == len;
+    for (unsigned i = 0; i < gift->n && !gift->is_lent; i++)
+        close(gift->fd[i]);
+    return sent;
+}
+
 /* One message. False: the connection is closed. */
 static bool serve(struct control_client *c)
 {
     uint8_t buf[TRK_CTL_MAX_BYTES];
     struct trk_ctl_msg in, out;
-    int fd = -1, give = -1;
+    struct gift gift = {.n = 0};
+    int fd = -1;
     ssize_t n = trk_fdpass_recv(c->watch.fd, buf, sizeof buf, &fd, MSG_DONTWAIT);
     if (n == -EAGAIN)
         return false;
@@ -169,16 +267,13 @@ static bool serve(struct control_client *c)
     bool understood = trk_ctl_decode(buf, (size_t)n, &in) == 0;
     out.correlation = in.correlation;
     if (understood) {
-        handle(c, &in, fd, &out, &give);
+        handle(c, &in, fd, &out, &gift);
     } else {
         acknowledge(&out, -EPROTO, 0);
         if (fd >= 0)
             close(fd);
     }
-    int len = trk_ctl_encode(&out, buf, sizeof buf);
-    bool sent = len > 0 && trk_fdpass_send(c->watch.fd, buf, (size_t)len, give, MSG_DONTWAIT) == len;
-    if (give >= 0)
-        close(give);
+    bool sent = send_answer(c, &out, &gift);
     if (!sent || !understood)
         drop(c);
     return sent && understood;
@@ -221,11 +316,12 @@ static int start(struct trk_control *s, int fd)
 /* A question takes no time: whoever has been silent for longest only keeps others out. */
 static void make_room(struct trk_control *s)
 {
-    struct control_client *oldest = s->clients;
+    struct control_client *oldest = NULL;
     for (struct control_client *c = s->clients; c != NULL; c = c->next)
-        if (c->heard_ns < oldest->heard_ns)
+        if (c->service == NULL && (oldest == NULL || c->heard_ns < oldest->heard_ns))
             oldest = c;
-    drop(oldest);
+    if (oldest != NULL)
+        drop(oldest);
 }
 
 static void pause_accepting(struct trk_control *s)

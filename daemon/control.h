@@ -1,9 +1,10 @@
 /*
- * control.h: the control socket (ipc/control.h): the shim's BIND, LISTEN, OPTION, SWEEP, INFO, and `trickles status`.
+ * control.h: the control socket (ipc/control.h): the shim's BIND, LISTEN, OPTION, SWEEP, INFO, `trickles status`, and stateless
+ * services, each of which is a connection that stays.
  *
  * Each message is answered at once; a connection that does not read its answers is closed. The caller is known by
  * SO_PEERCRED; what belongs to another user is refused with EPERM (root may do everything). Where there are too many
- * connections, the one that has been silent for longest is closed.
+ * connections, the one that has been silent for longest is closed (no service).
  */
 #ifndef TRK_DAEMON_CONTROL_H
 #define TRK_DAEMON_CONTROL_H

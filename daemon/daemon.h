@@ -2,7 +2,8 @@
  * daemon.h: what the parts of trickled share. One object, made in main.c; every service has a pointer to it. One thread.
  *
  * Parts: loop (events) | port (UDP) | control, listeners, accept_tcp, rediscover (applications' sockets) | dial, relay
- * (client role) | compat, down (server role) | applink (one application's end of a connection) | status.
+ * (client role) | compat, down (server role) | applink (one application's end of a connection) | minis, slots, minicheck
+ * (stateless services) | status.
  */
 #ifndef TRK_DAEMON_DAEMON_H
 #define TRK_DAEMON_DAEMON_H
@@ -25,6 +26,7 @@ struct trk_dials;
 struct trk_control;
 struct trk_udp_rx;
 struct trk_party;
+struct trk_minis;
 
 /* What is counted: shown by `trickles status`. X(name, meaning) */
 #define TRK_COUNTERS(X)                                                                                                \
@@ -49,6 +51,12 @@ struct trk_party;
     X(ack_pkts, "ACK packets sent")                                                                                    \
     X(spilled, "bytes moved from application sockets to memory")                                                       \
     X(peeked, "bytes sent straight from application sockets")                                                          \
+    X(mini_events, "events given to stateless services")                                                               \
+    X(mini_answers, "answers from them")                                                                               \
+    X(mini_refused, "answers that contradicted themselves or their event")                                             \
+    X(mini_away, "REQUESTs for stateless services that were not there")                                                \
+    X(mini_full, "REQUESTs for which a stateless service had no room")                                                 \
+    X(mini_cut, "stateless services cut off for what they wrote")                                                      \
     X(descriptors_used_up, "times that a connection waited for a free descriptor")
 
 struct trk_counters {
@@ -82,6 +90,7 @@ struct trk_daemon {
     struct trk_port *client_port;
     struct trk_listeners *listeners;
     struct trk_compat *compat;
+    struct trk_minis *minis;
     struct trk_dials *dials;
     struct trk_control *control;
     struct trk_party *parties; /* all connections and listeners: see party.h */

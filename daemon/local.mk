@@ -15,6 +15,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/listeners.c %D%/listeners.h \
     %D%/loop.c %D%/loop.h \
     %D%/memo.c %D%/memo.h \
+    %D%/minicheck.c %D%/minicheck.h \
+    %D%/minis.c %D%/minis_answer.c %D%/minis_event.c %D%/minis_move.c %D%/minis.h \
     %D%/netns.c %D%/netns.h \
     %D%/options.c %D%/options.h \
     %D%/party.c %D%/party.h \
@@ -22,12 +24,13 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/port.c %D%/port.h \
     %D%/rediscover.c %D%/rediscover.h \
     %D%/relay.c %D%/relay.h \
+    %D%/slots.c %D%/slots.h \
     %D%/status.c %D%/status.h \
     %D%/tombs.c %D%/tombs.h \
     %D%/train.c %D%/train.h
 %C%_libdaemon_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_libdaemon_la_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS)
-%C%_libdaemon_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la \
+%C%_libdaemon_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la lib/ipc/libring.la \
     lib/trace/libtrace.la lib/base/libbase.la $(UV_LIBS) $(CONFUSE_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += %D%/trickled

@@ -8,6 +8,7 @@
 #include "daemon/dial.h"
 #include "daemon/keys.h"
 #include "daemon/listeners.h"
+#include "daemon/minis.h"
 #include "daemon/netns.h"
 #include "daemon/options.h"
 #include "daemon/places.h"
@@ -159,7 +160,7 @@ static void tell_ready(struct program *p)
 
 static bool is_idle(const struct trk_daemon *d)
 {
-    return trk_listeners_count(d->listeners) == 0 && trk_dials_count(d->dials) == 0 && trk_compat_count(d->compat) == 0;
+    return trk_listeners_count(d->listeners) == 0 && d->minis->count == 0 && trk_dials_count(d->dials) == 0 && trk_compat_count(d->compat) == 0;
 }
 
 static void second(struct trk_timer *t)
@@ -171,6 +172,7 @@ static void second(struct trk_timer *t)
         trk_pcap_flush(d->pcap);
     if (p->ended > 0 && p->ended < TRIM_ENDED)
         trim(&p->trim); /* the last few of many */
+    trk_minis_tick(d->minis);
     if (++p->seconds % KEYS_TICK_SECONDS == 0)
         trk_keys_tick(d);
     if (!is_idle(d) || asked > p->busy_ns)
@@ -237,6 +239,9 @@ static int start_services(struct program *p)
     if (open_port(d, &d->server_port, d->conf.port, &trk_compat_ports) != 0 ||
         open_port(d, &d->client_port, 0, &trk_dial_ports) != 0)
         return -1;
+    d->minis = trk_minis_new(d);
+    if (d->minis == NULL)
+        return -1;
     int found = trk_rediscover(d);
     if (found < 0)
         trk_log(&d->log, TRK_LOG_WARN, "running listeners cannot be found: %s", strerror(-found));
@@ -256,6 +261,7 @@ static void stop_services(struct program *p)
     struct trk_daemon *d = &p->d;
     trk_control_free(d->control);
     trk_dials_free(d->dials);
+    trk_minis_free(d->minis);
     trk_compat_free(d->compat);
     trk_listeners_free(d->listeners);
     trk_port_close(d->server_port);

@@ -4,6 +4,7 @@
 #include "daemon/status.h"
 
 #include "daemon/addrs.h"
+#include "daemon/minis.h"
 #include "daemon/party.h"
 #include "daemon/port.h"
 
@@ -82,6 +83,26 @@ static json_t *connection(struct trk_party *p, struct program *program)
     return o;
 }
 
+static json_t *service(const struct trk_service *s, struct program *program)
+{
+    struct trk_ipc_addr local = trk_addrs_to_ipc(&s->local);
+    json_t *o = json_object();
+    if (s->pid != program->pid)
+        read_name(program, s->pid);
+    json_object_set_new(o, "program", json_string(program->name));
+    json_object_set_new(o, "pid", number((uint64_t)s->pid));
+    json_object_set_new(o, "uid", number(s->uid));
+    json_object_set_new(o, "local", address(&local));
+    json_object_set_new(o, "shared", json_boolean(s->shared));
+    json_object_set_new(o, "events", number(s->events));
+    json_object_set_new(o, "answers", number(s->answers));
+    json_object_set_new(o, "full", number(s->full));
+    json_object_set_new(o, "late", number(s->late));
+    json_object_set_new(o, "open", number(s->slots.used));
+    json_object_set_new(o, "kept", number(s->slots.kept));
+    return o;
+}
+
 static json_t *counters(const struct trk_daemon *d)
 {
     json_t *o = json_object();
@@ -89,6 +110,7 @@ static json_t *counters(const struct trk_daemon *d)
     TRK_COUNTERS(X)
 #undef X
     json_object_set_new(o, "ring_bytes", number(d->ring_bytes));
+    json_object_set_new(o, "reassembly_bytes", number(d->minis->reasm.bytes));
     json_object_set_new(o, "replay_evictions", number(d->replay.evictions));
     return o;
 }
@@ -116,7 +138,7 @@ static json_t *udp(const struct trk_port *port)
 
 static json_t *whole(struct trk_daemon *d, uid_t asker)
 {
-    json_t *o = json_object(), *list = json_array(), *sockets = json_object();
+    json_t *o = json_object(), *list = json_array(), *services = json_array(), *sockets = json_object();
     struct program program = {.pid = 0};
     json_object_set_new(o, "version", json_string(PACKAGE_VERSION));
     json_object_set_new(o, "pid", number((uint64_t)getpid()));
@@ -127,6 +149,10 @@ static json_t *whole(struct trk_daemon *d, uid_t asker)
         if (asker == 0 || asker == p->uid)
             json_array_append_new(list, connection(p, &program));
     json_object_set_new(o, "connections", list);
+    for (const struct trk_service *s = d->minis->first; s != NULL; s = s->next)
+        if (asker == 0 || asker == s->uid)
+            json_array_append_new(services, service(s, &program));
+    json_object_set_new(o, "services", services);
     json_object_set_new(o, "counters", counters(d));
     json_object_set_new(o, "drops", drops(d->count.drops));
     json_object_set_new(o, "client_drops", drops(d->count.client_drops));

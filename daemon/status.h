@@ -2,7 +2,8 @@
  * status.h: the daemon's state as a JSON text, for `trickles status`.
  *
  * {"version", "pid", "port", "uptime_s", "connections": [{"role", "program", "pid", "uid", "state", "transport", "why",
- * "local", "remote", "rtt_us", "window_pkts", "bytes_sent", "bytes_received", ...}], "counters": {...}, "drops": {...},
+ * "local", "remote", "rtt_us", "window_pkts", "bytes_sent", "bytes_received", ...}], "services": [{"program", "pid", "uid",
+ * "local", "shared", "events", "answers", "full", "late", "open", "kept"}], "counters": {...}, "drops": {...},
  * "udp": {"server": {...}, "client": {...}}}. A user sees her own connections, root sees all.
  */
 #ifndef TRK_DAEMON_STATUS_H

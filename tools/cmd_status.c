@@ -178,15 +178,46 @@ static void heading(const json_t *root, const json_t *connections)
                  listeners == 1 ? "" : "s");
 }
 
-static bool show(const json_t *root)
+static bool add_service(struct trk_table *t, const json_t *s)
+{
+    static const char *const counts[] = {"events", "answers", "open", "kept", "full"};
+    char number[TRK_TABLE_NUMBER_BYTES];
+    bool good = trk_table_add(t, or_dash(text_of(s, "program"))) &&
+                trk_table_add(t, count_or_dash(number_of(s, "pid"), number)) &&
+                trk_table_add(t, or_dash(text_of(s, "local")));
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        (void)snprintf(number, sizeof number, "%" PRIu64, number_of(s, counts[i]));
+        good = good && trk_table_add(t, number);
+    }
+    return good;
+}
+
+/* Programs that serve without state; nothing where there are none. */
+static bool show_services(const json_t *services)
+{
+    static const char *const headings[] = {"SERVICE",  ">PID",  "LOCAL", ">EVENTS",
+                                           ">ANSWERS", ">OPEN", ">KEPT", ">FULL", NULL};
+    const json_t *s;
+    struct trk_table t;
+    size_t i;
+    if (json_array_size(services) == 0)
+        return true;
+    bool good = trk_table_init(&t, headings);
+    json_array_foreach(services, i, s)
+        good = good && add_service(&t, s);
+    if (good)
+        trk_table_print(&t, stdout);
+    trk_table_free(&t);
+    return good;
+}
+
+static bool show_connections(const json_t *connections)
 {
     static const char *const headings[] = {"PROGRAM", ">PID", "LOCAL",    "REMOTE", "STATE", ">IN",
                                            ">OUT",    ">WINDOW", ">RTT", "CARRIER", NULL};
-    const json_t *connections = json_object_get(root, "connections");
     const json_t *c;
     struct trk_table t;
     size_t i;
-    heading(root, connections);
     if (json_array_size(connections) == 0)
         return true;
     bool good = trk_table_init(&t, headings);
@@ -196,6 +227,13 @@ static bool show(const json_t *root)
         trk_table_print(&t, stdout);
     trk_table_free(&t);
     return good;
+}
+
+static bool show(const json_t *root)
+{
+    const json_t *connections = json_object_get(root, "connections");
+    heading(root, connections);
+    return show_connections(connections) && show_services(json_object_get(root, "services"));
 }
 
 int trk_cmd_status(int argc, char **argv)

@@ -131,9 +131,9 @@ struct msk_event {
 /*
  * Takes up to max waiting events, oldest first. Returns how many; 0: none wait (poll the descriptor
  * again). Events of the last call that were neither dropped nor detached are dropped first.
- * EBADF; EINVAL; ECONNRESET: the daemon has ended. The descriptor stays readable, and the service
- * is registered again by the calls that follow once a daemon is there (EAGAIN-like: 0 is returned
- * until then).
+ * EBADF; EINVAL. The daemon's end is no error: 0 is returned, the descriptor is readable now and
+ * then, and the call registers the service again once a daemon is there. Events of before are good
+ * for nothing then: their answers go nowhere, and clients ask again.
  */
 MSK_API int msk_events(int fd, struct msk_event *events, int max);
 
@@ -211,7 +211,7 @@ MSK_API int msk_drop(int fd, msk_t msk);
  * Keeps the event past the next msk_events(): what was described so far leaves, the rest of what is
  * asked for can be answered later, until msk_drop. The client goes on asking from time to time, as
  * new events: with the same `conn`. ENOBUFS: too many are kept (1,024 embedded; the daemon's
- * minisocket_detached_max).
+ * minisocket-detached-max).
  */
 MSK_API int msk_detach(int fd, msk_t msk);
 

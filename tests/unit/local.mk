@@ -284,3 +284,10 @@ TESTS += %D%/test_mini_late
 %C%_test_mini_late_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_mini_late_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_mini_late_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+# test_minis
+check_PROGRAMS += %D%/test_minis
+TESTS += %D%/test_minis
+%C%_test_minis_SOURCES = %D%/test_minis.c %D%/seeded.h
+%C%_test_minis_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+%C%_test_minis_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_minis_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
