@@ -2,8 +2,8 @@
 noinst_LTLIBRARIES += %D%/libmini.la
 %C%_libmini_la_SOURCES = %D%/backend.h %D%/answer.c %D%/answer.h %D%/client.c %D%/client_int.h %D%/client_open.c \
     %D%/embed.c %D%/embed_in.c %D%/embed_int.h %D%/embed_jobs.c %D%/embed_move.c %D%/embed_out.c \
-    %D%/ringside.c %D%/send.c %D%/service.c %D%/service.h %D%/table.c %D%/table.h
-%C%_libmini_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la lib/base/libbase.la \
+    %D%/ringside.c %D%/ringside_in.c %D%/ringside_int.h %D%/ringside_move.c %D%/ringside_out.c %D%/send.c %D%/service.c %D%/service.h %D%/table.c %D%/table.h
+%C%_libmini_la_LIBADD = lib/core/libcore.la lib/crypto/libcrypto.la lib/io/libio.la lib/ipc/libipc.la lib/ipc/libring.la lib/base/libbase.la \
     -lpthread
 
 lib_LTLIBRARIES += %D%/libminisocket.la
