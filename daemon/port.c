@@ -81,9 +81,10 @@ static void port_ready(struct trk_watch *w, uint32_t events)
     struct trk_port *port = TRK_HEAP_OBJECT(w, struct trk_port, watch);
     if (events & EPOLLOUT)
         trk_port_flush(port);
+    int slots = (int)trk_udp_rx_slots(port->d->rx);
     for (unsigned i = 0; i < BATCHES_MAX; i++)
-        if (trk_udp_recv_batch(port->udp, port->d->rx, take_train, take_error, port) <= 0)
-            return;
+        if (trk_udp_recv_batch(port->udp, port->d->rx, take_train, take_error, port) < slots)
+            return; /* nothing more; an ICMP error that waits wakes us again */
 }
 
 static int open_parts(struct trk_port *port, uint16_t number)

@@ -160,6 +160,7 @@ typedef void trk_udp_error_fn(void *arg, const struct trk_udp_error *error);
  */
 struct trk_udp_rx *trk_udp_rx_new(unsigned slots) __attribute__((warn_unused_result));
 void trk_udp_rx_free(struct trk_udp_rx *rx);
+unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx);
 
 /*
  * Receives up to rx's slots of trains with one system call and hands each to recv, in order of
@@ -207,6 +208,11 @@ uint8_t *trk_udp_tx_reserve(struct trk_udp_tx *tx, size_t max_bytes);
 /* Keeps the first n_bytes of what reserve gave: headers that iovecs of trk_udp_tx_add point into.
  */
 void trk_udp_tx_keep(struct trk_udp_tx *tx, size_t n_bytes);
+
+/*
+ * What follows queues messages. One that has the path and the tag of the one before, and a size that
+ * allows one train of both, is joined to it.
+ */
 
 /*
  * Queues the first len_bytes of what reserve gave as one message: datagrams of segment_bytes each,

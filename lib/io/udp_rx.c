@@ -68,6 +68,11 @@ void trk_udp_rx_free(struct trk_udp_rx *rx)
     free(rx);
 }
 
+unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx)
+{
+    return rx->slots;
+}
+
 /* Control messages are ours to copy out of: their payload need not be aligned for what it holds. */
 static void get(void *to, size_t n, const struct cmsghdr *c)
 {

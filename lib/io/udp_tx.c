@@ -127,6 +127,27 @@ static int check(size_t len_bytes, size_t segment_bytes)
     return 0;
 }
 
+/*
+ * May a message of n pieces go on the end of the one before? Then it is one train: datagrams of one
+ * size, the last may be shorter. Only neighbours are joined, so the order stays.
+ */
+static bool joins(const struct trk_udp_tx *tx, unsigned n, size_t len, size_t segment_bytes,
+                  const struct trk_udp_path *path, uint64_t tag)
+{
+    if (trk_udp_tx_queued(tx) == 0)
+        return false;
+    const struct tx_msg *m = &tx->msgs[tx->count - 1];
+    size_t whole = m->len_bytes + len;
+    bool fits = m->len_bytes % m->segment_bytes == 0 && m->sent_bytes == 0 &&
+                (segment_bytes == m->segment_bytes ||
+                 (len == segment_bytes && len < m->segment_bytes));
+    return fits && check(whole, m->segment_bytes) == 0 &&
+           m->iov_count + n <= TRK_UDP_TX_MSG_IOVS_MAX && m->tag == tag &&
+           m->path.ifindex == path->ifindex &&
+           trk_sockaddr_equal(&m->path.remote, &path->remote) &&
+           trk_sockaddr_same_host(&m->path.local, &path->local);
+}
+
 int trk_udp_tx_add(struct trk_udp_tx *tx, const struct iovec *iov, unsigned n, size_t segment_bytes,
                    const struct trk_udp_path *path, uint64_t tag)
 {
@@ -144,12 +165,17 @@ int trk_udp_tx_add(struct trk_udp_tx *tx, const struct iovec *iov, unsigned n, s
     if (tx->count == TRK_UDP_TX_MSGS_MAX || n > TRK_UDP_TX_IOVS_MAX - tx->iov_count)
         return -ENOBUFS;
     memcpy(&tx->iovs[tx->iov_count], iov, n * sizeof *iov);
-    tx->msgs[tx->count++] = (struct tx_msg){.len_bytes = len,
-                                            .segment_bytes = segment_bytes,
-                                            .iov_first = tx->iov_count,
-                                            .iov_count = n,
-                                            .path = *path,
-                                            .tag = tag};
+    if (joins(tx, n, len, segment_bytes, path, tag)) {
+        tx->msgs[tx->count - 1].len_bytes += len;
+        tx->msgs[tx->count - 1].iov_count += n;
+    } else {
+        tx->msgs[tx->count++] = (struct tx_msg){.len_bytes = len,
+                                                .segment_bytes = segment_bytes,
+                                                .iov_first = tx->iov_count,
+                                                .iov_count = n,
+                                                .path = *path,
+                                                .tag = tag};
+    }
     tx->iov_count += n;
     return 0;
 }

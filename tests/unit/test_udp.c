@@ -547,12 +547,90 @@ START_TEST(lost_below_us_is_counted_and_skipped)
     fault.err = ENOBUFS;
     fault.times = 1;
     ck_assert_int_eq(queue(5000, 2000, 1000, 0), 0); /* this one is lost */
-    ck_assert_int_eq(queue(0, 3000, 1000, 0), 0);
+    ck_assert_int_eq(queue(0, 3000, 1000, 1), 0);    /* another tag: another message */
     ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
     ck_assert_uint_eq(trk_udp_stats(t.client)->tx_enobufs, 1);
     ck_assert_uint_eq(t.refused, 0);
     receive_bytes(t.server, 3000);
     expect_bytes(3000);
+    close_pair();
+}
+END_TEST
+
+/* Lengths of messages, all with the segment 1000, and how many messages the kernel gets. */
+static const struct joining {
+    size_t len[4];
+    unsigned messages;
+} joinings[] = {
+    {{1000, 1000, 3000, 1000}, 1}, /* whole datagrams */
+    {{2000, 400, 1000, 1000}, 2},  /* a short one ends a train */
+    {{400, 1000, 400, 1000}, 3},   /* too short for the next, which takes the third */
+    {{400, 400, 400, 200}, 1},     /* alike */
+};
+
+static void queue_all(const struct joining *j, size_t *len)
+{
+    *len = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        size_t segment = j->len[i] < 1000 ? j->len[i] : 1000;
+        ck_assert_int_eq(queue(*len, j->len[i], segment, 0), 0);
+        *len += j->len[i];
+    }
+}
+
+START_TEST(neighbours_are_joined_and_stay_in_order)
+{
+    const struct joining *j = &joinings[_i];
+    size_t len;
+    unsigned at = 0;
+    open_pair(0, 0, AF_INET);
+    queue_all(j, &len);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), j->messages);
+    ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
+    receive_bytes(t.server, len);
+    expect_bytes(len);
+    for (unsigned i = 0; i < 4; i++)
+        for (size_t left = j->len[i], n; left > 0; left -= n, at++) {
+            n = left < 1000 ? left : 1000;
+            ck_assert_uint_eq(t.sizes[at], n);
+        }
+    close_pair();
+}
+END_TEST
+
+/* A train is never longer than what the kernel takes, in datagrams and in bytes. */
+START_TEST(joined_trains_are_bounded)
+{
+    open_pair(0, 0, AF_INET);
+    for (unsigned i = 0; i <= TRK_UDP_TRAIN_MAX_PKTS; i++)
+        ck_assert_int_eq(queue(10 * i, 10, 10, 0), 0);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), 2);
+    ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
+    receive_bytes(t.server, 10 * (TRK_UDP_TRAIN_MAX_PKTS + 1));
+    ck_assert_int_eq(queue(0, 65000, 1000, 0), 0);
+    ck_assert_int_eq(queue(0, 507, 507, 0), 0);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), 1);
+    ck_assert_int_eq(queue(0, 65000, 1000, 0), 0);
+    ck_assert_int_eq(queue(0, 508, 508, 0), 0);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), 3);
+    close_pair();
+}
+END_TEST
+
+START_TEST(another_path_is_another_message)
+{
+    struct trk_udp_path elsewhere = {.ifindex = 0};
+    open_pair(0, 0, AF_INET);
+    ck_assert_int_eq(queue(0, 100, 100, 0), 0);
+    elsewhere.local = (union trk_sockaddr){.in = {.sin_family = AF_INET}};
+    elsewhere.local.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_ptr_nonnull(trk_udp_tx_reserve(t.tx, 100));
+    ck_assert_int_eq(trk_udp_tx_commit(t.tx, 100, 100, &elsewhere, 0), 0);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), 2);
+    trk_sockaddr_set_port(&elsewhere.local, 7); /* which is ignored */
+    ck_assert_ptr_nonnull(trk_udp_tx_reserve(t.tx, 100));
+    ck_assert_int_eq(trk_udp_tx_commit(t.tx, 100, 100, &elsewhere, 0), 0);
+    ck_assert_uint_eq(trk_udp_tx_queued(t.tx), 2);
     close_pair();
 }
 END_TEST
@@ -691,7 +769,7 @@ START_TEST(more_than_a_ring_of_trains_comes_in_several_batches)
 {
     open_pair(0, 0, AF_INET);
     for (size_t i = 0; i < 40; i++)
-        ck_assert_int_eq(queue(i * 5000, 5000, 1000, 0), 0);
+        ck_assert_int_eq(queue(i * 5000, 5000, 1000, i), 0);
     ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
     ck_assert_int_eq(trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t), 16);
     receive_bytes(t.server, 200000);
@@ -708,7 +786,7 @@ START_TEST(drops_of_a_full_receive_buffer_are_counted)
     ck_assert_int_eq(setsockopt(trk_udp_fd(t.server), SOL_SOCKET, SO_RCVBUF, &small, sizeof small),
                      0);
     for (unsigned i = 0; i < 50; i++)
-        ck_assert_int_eq(queue(0, 1000, 1000, 0), 0);
+        ck_assert_int_eq(queue(0, 1000, 1000, i), 0);
     ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
     while (trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t) > 0)
         ;
@@ -781,6 +859,10 @@ int main(void)
     tcase_add_loop_test(c, full_socket_keeps_the_rest_and_the_borrowed_bytes, 0, 2);
     tcase_add_test(c, what_is_kept_is_bounded);
     tcase_add_test(c, lost_below_us_is_counted_and_skipped);
+    tcase_add_loop_test(c, neighbours_are_joined_and_stay_in_order, 0,
+                        sizeof joinings / sizeof joinings[0]);
+    tcase_add_test(c, joined_trains_are_bounded);
+    tcase_add_test(c, another_path_is_another_message);
     tcase_add_test(c, unreachable_message_is_refused_and_the_rest_goes_on);
     tcase_add_loop_test(c, datagram_above_the_mtu_is_refused_and_trains_stay_on, 0, 2);
     tcase_add_test(c, no_route_is_refused);
