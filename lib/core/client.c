@@ -78,6 +78,11 @@ bool trk_client_down_done(const struct trk_client *c)
     return c->fin_off != TRK_NO_OFF && c->down.una >= c->fin_off;
 }
 
+bool trk_client_ending(const struct trk_client *c)
+{
+    return c->final_sent && c->up.fin_acked;
+}
+
 /* Was this request sent, and not too long ago to be answered now? */
 static bool plausible(const struct trk_client *c, uint32_t reqno)
 {
@@ -120,7 +125,7 @@ static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_p
     enter(c, TRK_CLIENT_OPEN);
     trk_track_reset(&c->cur, law.base);
     c->overlap[0] = c->overlap[1] = law.base;
-    c->ask_now = true;
+    c->ask_due_ns = now_ns + TRK_FIRST_WAIT_NS;
     c->progress_ns = now_ns;
 }
 
@@ -143,7 +148,7 @@ static void heard(struct trk_client *c, uint64_t now_ns, uint32_t reqno, const s
     c->answered = true;
     c->cannot_open = 0;
     c->steer = h->steer;
-    if (c->final_sent && !trk_newer32(c->final_reqno, reqno) && c->state == TRK_CLIENT_OPEN)
+    if (trk_client_ending(c) && !trk_newer32(c->final_reqno, reqno) && c->state == TRK_CLIENT_OPEN)
         enter(c, TRK_CLIENT_CLOSED);
 }
 
@@ -258,7 +263,7 @@ static int read_reset(struct trk_client *c, const uint8_t *pkt, size_t len)
         return rc;
     if (c->state != TRK_CLIENT_OPEN || x.token != c->reset_token)
         return TRK_E_UNKNOWN;
-    if (c->final_sent) /* all was delivered: the server has just forgotten us first */
+    if (trk_client_ending(c)) /* all was delivered: the server has just forgotten us first */
         enter(c, TRK_CLIENT_CLOSED);
     else
         trk_client_fail(c, TRK_E_RESET);
@@ -308,6 +313,14 @@ void trk_client_batch_end(struct trk_client *c, uint64_t now_ns)
         c->ask_now = true;
 }
 
+/* Uplink bytes may go in the short form: the server has what it needs of us, or gets it in the
+ * packet before. */
+static bool short_form(const struct trk_client *c, uint64_t now_ns)
+{
+    return c->answered && now_ns - c->request_ns < TRK_DELAY_MIN_NS &&
+           (c->final_sent || !trk_client_down_done(c));
+}
+
 size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
 {
     size_t n = 0;
@@ -321,11 +334,9 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
     } else if (c->state == TRK_CLIENT_OPEN) {
         if (trk_ask_due(c, now_ns))
             n = trk_request_write(c, now_ns, buf, cap);
-        else if (trk_up_ready(c, now_ns) && (!c->answered || now_ns - c->request_ns >= TRK_DELAY_MIN_NS))
-            n = trk_request_write(c, now_ns, buf,
-                                  cap); /* the first of a train carries the continuation */
-        else if (trk_up_ready(c, now_ns))
-            n = trk_request_uplink(c, now_ns, buf, cap);
+        else if (trk_up_ready(c, now_ns)) /* the first of a train carries the continuation */
+            n = short_form(c, now_ns) ? trk_request_uplink(c, now_ns, buf, cap)
+                                      : trk_request_write(c, now_ns, buf, cap);
     }
     if (n > 0) {
         c->last_out_ns = now_ns;
@@ -383,7 +394,7 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
 {
     if (now_ns < keepalive_deadline(c))
         return;
-    if (c->final_sent && ++c->final_tries > TRK_CLOSE_TRIES) {
+    if (trk_client_ending(c) && ++c->final_tries > TRK_CLOSE_TRIES) {
         enter(c, TRK_CLIENT_CLOSED);
         return;
     }
@@ -392,7 +403,7 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
         c->refresh_due = true; /* the range may be used up, and the request that said so lost */
     c->last_out_ns = now_ns;
     c->keepalive_ns = trk_min64(2 * c->keepalive_ns, TRK_KEEPALIVE_MAX_MS * MS_NS);
-    if (c->final_sent || trk_up_blocked(c))
+    if (trk_client_ending(c) || trk_up_blocked(c))
         c->keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS;
 }
 
@@ -482,7 +493,7 @@ void trk_client_abort(struct trk_client *c, uint64_t now_ns)
 {
     bool was_open = c->state == TRK_CLIENT_OPEN;
     trk_client_fail(c, TRK_E_RESET);
-    if (was_open && !c->final_sent) {
+    if (was_open && !trk_client_ending(c)) {
         c->resets_left = TRK_RESET_REPEATS;
         c->reset_next_ns = now_ns;
     }

@@ -267,6 +267,8 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from, st
 {
     uint16_t piece = payload_of(c);
     unsigned n = 0, total = 0;
+    if (trk_client_down_done(c)) /* credit that is left is of no use */
+        return 0;
     for (uint64_t s = c->cur.high_asked; s >= from && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
         if (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT)

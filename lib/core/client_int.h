@@ -22,6 +22,7 @@
 enum {
     TRK_OPEN_RETRY_MS = 100,     /* protocol section 8: 100, 200, then doubled */
     TRK_OPEN_TRIES = 10,         /* about 50 s in all; the caller usually decides earlier */
+    TRK_FIRST_WAIT_NS = 2000000, /* the first request waits so long for the application's bytes */
     TRK_DELAY_MAX_NS = 25000000, /* a proof is never put off longer */
     TRK_DELAY_MIN_NS = 1000000,  /* timers are no finer */
     TRK_REORDER_MIN = 3,
@@ -139,7 +140,7 @@ struct trk_client {
     unsigned cannot_open;
     uint64_t cannot_open_ns;
     unsigned final_tries;
-    uint32_t final_reqno;
+    uint32_t final_reqno; /* the first request that said that all of the server's stream is here */
     bool final_sent;
     unsigned resets_left;
     uint64_t reset_next_ns;
@@ -183,6 +184,8 @@ static inline uint64_t trk_max64(uint64_t a, uint64_t b)
 void trk_client_fail(struct trk_client *c, int error);
 /* Whole of the server's stream was received, FIN included. */
 bool trk_client_down_done(const struct trk_client *c);
+/* Both streams have ended, and only the answer to the last proof may be missing. */
+bool trk_client_ending(const struct trk_client *c);
 
 /* client_epoch.c */
 /* Takes a continuation that came with an answer; stale: with reason STALE. */

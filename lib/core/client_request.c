@@ -132,7 +132,7 @@ size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, si
     TRK_ASSERT(n > 0);
     c->reqno++;
     c->request_ns = now_ns;
-    if (trk_client_down_done(c) && c->up.fin_acked && !c->final_sent) {
+    if (trk_client_down_done(c) && !c->final_sent) {
         c->final_sent = true;
         c->final_reqno = q.reqno;
     }

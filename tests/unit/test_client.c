@@ -113,11 +113,13 @@ static void opened(struct bench *b)
     bench_init(b);
     answer_open(b, OFFERED_BYTES, OFFERED_BYTES);
     ck_assert_int_eq(trk_client_state(b->c), TRK_CLIENT_OPEN);
+    ck_assert_uint_eq(drain(b), 0); /* the application may write first */
+    pass(b, 2);
     ck_assert_uint_ge(drain(b), 1);
 }
 
 /* DATA seq with 100 bytes at off, with or without a continuation. */
-static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont)
+static int give_data_flagged(struct bench *b, uint64_t seq, uint64_t off, bool with_cont, uint16_t flags)
 {
     uint8_t pkt[OFFERED_BYTES], cont[TRK_CONT_BYTES];
     struct trk_data_pkt d = {.c = {.cid = CID},
@@ -130,14 +132,20 @@ static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont
                              .up = {.credit_bytes = 65536}};
     if (with_cont) {
         seal(b, cont);
-        d.c.flags = TRK_DATA_CONT;
+        flags |= TRK_DATA_CONT;
         d.cont = cont;
         d.cont_len = sizeof cont;
     }
+    d.c.flags = flags;
     long n = trk_wire_write_data_head(pkt, sizeof pkt, &d);
     ck_assert_int_gt(n, 0);
     memset(pkt + n, 'x', 100);
     return give(b, pkt, (size_t)n + 100);
+}
+
+static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont)
+{
+    return give_data_flagged(b, seq, off, with_cont, 0);
 }
 
 static int give_ack(struct bench *b, enum trk_reason reason, const struct trk_up_state *up)
@@ -346,9 +354,95 @@ START_TEST(data_beyond_the_window_stops_nothing)
 }
 END_TEST
 
+/* Most programs write as soon as they are connected: their bytes and the first asks are one packet. */
+START_TEST(first_request_goes_with_the_first_bytes)
+{
+    struct bench b;
+    struct trk_request_pkt q;
+    bench_init(&b);
+    answer_open(&b, OFFERED_BYTES, OFFERED_BYTES);
+    ck_assert_uint_eq(drain(&b), 0);
+    ck_assert_uint_le(trk_client_deadline(b.c), b.now_ns + 2 * MS);
+    commit_byte(&b);
+    ck_assert_uint_eq(drain(&b), 1);
+    ck_assert_int_eq(trk_wire_read_request(b.out, b.out_len, &q), TRK_OK);
+    ck_assert_uint_eq(q.up_len, 1);
+    ck_assert_uint_ge(q.n_asks, 1);
+    bench_free(&b);
+}
+END_TEST
+
+/* Opened, one byte up, and all of the server's stream down, which the first request asked for. */
+static void served(struct bench *b)
+{
+    opened(b);
+    commit_byte(b);
+    (void)drain(b);
+    ck_assert_int_eq(give_data_flagged(b, 1, 0, false, TRK_DATA_FIN), TRK_OK);
+    ck_assert_uint_eq(drain(b), 0); /* the proof waits for more to say */
+}
+
+/* The last request brings the FIN, says that all is here, asks for nothing, and its answer is the end. */
+START_TEST(end_takes_one_request)
+{
+    struct bench b;
+    struct trk_request_pkt q;
+    served(&b);
+    trk_client_up_fin(b.c, b.now_ns);
+    ck_assert_uint_eq(drain(&b), 1);
+    ck_assert_int_eq(trk_wire_read_request(b.out, b.out_len, &q), TRK_OK);
+    ck_assert((q.c.flags & TRK_REQ_FIN) != 0);
+    ck_assert((q.c.flags & TRK_REQ_REFRESH) == 0);
+    ck_assert_uint_eq(q.down_una, 101);
+    ck_assert_uint_eq(q.n_asks, 0);
+    struct trk_up_state up = {.ack = 2};
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_OK, &up), TRK_OK);
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_CLOSED);
+    bench_free(&b);
+}
+END_TEST
+
+/* The server has the last proof; its application has yet to take the bytes before our FIN. */
+START_TEST(end_waits_for_the_fin_to_be_taken)
+{
+    struct bench b;
+    served(&b);
+    trk_client_up_fin(b.c, b.now_ns);
+    ck_assert_uint_eq(drain(&b), 1);
+    struct trk_up_state up = {.ack = 1};
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_OK, &up), TRK_OK);
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+    up.ack = 2;
+    ck_assert_int_eq(give_ack(&b, TRK_REASON_OK, &up), TRK_OK);
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_CLOSED);
+    bench_free(&b);
+}
+END_TEST
+
+/* All of the downlink is here and proved, and the uplink goes on: a reset is still one. */
+START_TEST(reset_after_the_last_proof_but_before_the_fin)
+{
+    struct bench b;
+    uint8_t pkt[64];
+    served(&b);
+    pass(&b, 25);
+    ck_assert_uint_eq(drain(&b), 1);
+    struct trk_reset_pkt x = {.c = {.cid = CID}};
+    long n = trk_wire_write_reset(pkt, sizeof pkt, &x, true);
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_eq(give(&b, pkt, (size_t)n), TRK_OK);
+    ck_assert_int_eq(trk_client_error(b.c), TRK_E_RESET);
+    bench_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
+        first_request_goes_with_the_first_bytes,
+        end_takes_one_request,
+        end_waits_for_the_fin_to_be_taken,
+        reset_after_the_last_proof_but_before_the_fin,
         open_packet_size_above_the_offer_ignored,
         continuation_of_another_packet_size_not_taken,
         without_memory_reading_brings_it_at_once,
