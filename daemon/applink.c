@@ -16,9 +16,16 @@
 /* What is consumed after it was copied elsewhere goes here: small enough to stay in the cache. One thread. */
 static uint8_t scratch[64 << 10];
 
-void trk_applink_init(struct trk_applink *l, int fd)
+enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLET };
+
+void trk_applink_init(struct trk_applink *l, struct trk_daemon *d, int fd)
 {
-    *l = (struct trk_applink){.fd = fd, .dup = -1, .peek_at = -1, .news = true};
+    *l = (struct trk_applink){.d = d, .fd = fd, .dup = -1, .peek_at = -1, .news = true};
+}
+
+int trk_applink_watch(struct trk_applink *l, void (*ready)(struct trk_watch *w, uint32_t events))
+{
+    return trk_loop_watch(l->d->loop, &l->watch, l->fd, WATCHED, ready);
 }
 
 void trk_applink_note(struct trk_applink *l, uint32_t events)
@@ -81,19 +88,13 @@ static void drop_dup(struct trk_applink *l)
     l->dup = -1;
 }
 
-int trk_applink_establish(struct trk_applink *l, const struct trk_daemon *d, bool connecting, uint16_t local_port,
-                          bool is_tcp)
+int trk_applink_establish(struct trk_applink *l, bool connecting, uint16_t local_port, bool is_tcp)
 {
-    int rc = 0;
-    enlarge(l->fd, d->conf.socket_buffer_bytes);
-    if (connecting) {
-        struct trk_link_result result = {.state = TRK_LINK_UP, .local_port = local_port, .is_tcp = is_tcp};
-        rc = trk_link_set_result(l->dup, &result);
-    }
-    enlarge(l->dup, d->conf.socket_buffer_bytes);
+    struct trk_link_result result = {.state = TRK_LINK_UP, .local_port = local_port, .is_tcp = is_tcp};
+    int rc = connecting ? trk_link_set_result(l->dup, &result) : 0;
+    enlarge(l->dup, l->d->conf.socket_buffer_bytes);
     drop_dup(l);
-    if (rc == 0)
-        rc = drain(l, TRK_LINK_SETUP_BYTES - TRK_LINK_TEXT_BYTES);
+    l->lag = (connecting ? TRK_LINK_CONNECT_BYTES : TRK_LINK_ACCEPT_BYTES) - TRK_LINK_TEXT_BYTES;
     l->up = rc == 0;
     l->news = true;
     return rc;
@@ -115,9 +116,9 @@ int trk_applink_look(struct trk_applink *l)
     l->news = false;
     if (ioctl(l->fd, SIOCINQ, &queued) != 0)
         return -errno;
-    if (queued < 1) /* the sentinel follows the set-up message in a send of its own */
+    if (queued < 0 || (size_t)queued < l->lag) /* the end of the set-up message may be on its way */
         return l->eof || l->end != 0 ? -ECONNRESET : 0;
-    l->end = l->taken + (uint64_t)queued - 1;
+    l->end = l->taken + (uint64_t)queued - l->lag;
     return 0;
 }
 
@@ -131,13 +132,12 @@ static uint8_t *byte_at(const struct iovec *iov, int n, size_t at)
 }
 
 /*
- * One call consumes the lag byte and all but the last byte wanted; a second reads that last one with MSG_PEEK, so that
- * it lags. A read may be short (a descriptor passed by the application ends one): the same holds then.
+ * One call consumes the lag and all but the last byte wanted; a second reads that last one with MSG_PEEK, so that it
+ * lags. A read may be short (a descriptor passed by the application ends one): the same holds then.
  */
 long trk_applink_take(struct trk_applink *l, const struct iovec *iov, int n)
 {
-    uint8_t lag;
-    struct iovec v[3] = {{.iov_base = &lag, .iov_len = 1}};
+    struct iovec v[3] = {{.iov_base = scratch, .iov_len = l->lag}};
     struct msghdr msg = {.msg_iov = v, .msg_iovlen = 1};
     size_t want = 0, left = (size_t)(l->end - l->taken);
     for (int i = 0; i < n && i < 2; i++) {
@@ -156,15 +156,21 @@ long trk_applink_take(struct trk_applink *l, const struct iovec *iov, int n)
     ssize_t r = recvmsg(l->fd, &msg, MSG_DONTWAIT);
     if (r <= 0)
         return r == 0 ? -ECONNRESET : -errno;
+    if ((size_t)r < l->lag) { /* no further than into what was taken */
+        l->lag -= (size_t)r;
+        return 0;
+    }
+    r -= (ssize_t)l->lag - 1;
     if (recv(l->fd, byte_at(iov, n, (size_t)r - 1), 1, MSG_PEEK | MSG_DONTWAIT) != 1)
         return -ECONNRESET;
+    l->lag = 1;
     l->taken += (uint64_t)r;
     return r;
 }
 
 int trk_applink_peek(struct trk_applink *l, uint64_t off, uint8_t *out, size_t len)
 {
-    int at = (int)(off + 1 - l->taken);
+    int at = (int)(off - l->taken + l->lag);
     if (at != l->peek_at && setsockopt(l->fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof at) != 0)
         return -errno;
     l->peek_at = at;
@@ -203,18 +209,34 @@ int trk_applink_release(struct trk_applink *l, uint64_t off)
 {
     if (off <= l->taken)
         return 0;
-    int rc = drain(l, (size_t)(off - l->taken));
+    l->lag += (size_t)(off - l->taken);
     l->taken = off;
+    if (l->gone && !l->news && off == l->end) /* all that ever comes: the close will do it */
+        return 0;
+    int rc = drain(l, l->lag - 1);
+    l->lag = 1;
     return rc;
+}
+
+/* The buffer is full. The first time it is made larger: true, try again. */
+static bool widen(struct trk_applink *l)
+{
+    l->full = true;
+    if (l->wide)
+        return false;
+    l->wide = true;
+    enlarge(l->fd, l->d->conf.socket_buffer_bytes);
+    if (l->watch.ready != NULL)
+        trk_loop_rewatch(l->d->loop, &l->watch, WATCHED | EPOLLOUT);
+    l->full = false;
+    return true;
 }
 
 static long write_failed(struct trk_applink *l, const struct iovec *iov, int n)
 {
     long all = 0;
-    if (errno == EAGAIN) {
-        l->full = true;
-        return 0;
-    }
+    if (errno == EAGAIN)
+        return widen(l) ? trk_applink_write(l, iov, n) : 0;
     struct pollfd p = {.fd = l->fd};
     if (errno != EPIPE || l->gone || poll(&p, 1, 0) < 0 || (p.revents & POLLHUP))
         return -EPIPE;
@@ -239,23 +261,23 @@ long trk_applink_write(struct trk_applink *l, const struct iovec *iov, int n)
 
 void trk_applink_finish_writing(struct trk_applink *l)
 {
-    if (l->fd >= 0)
+    if (l->fd >= 0 && !l->gone)
         (void)shutdown(l->fd, SHUT_WR);
 }
 
 void trk_applink_reset(struct trk_applink *l)
 {
     drop_dup(l);
-    if (l->fd >= 0)
+    if (l->fd >= 0) {
+        trk_loop_forget(&l->watch);
         close(l->fd);
+    }
     l->fd = -1;
 }
 
 void trk_applink_close(struct trk_applink *l)
 {
-    ssize_t n;
-    do
-        n = l->fd < 0 ? 0 : recv(l->fd, scratch, sizeof scratch, MSG_DONTWAIT);
-    while (n > 0);
+    if (l->fd >= 0) /* what is unread would make this a reset */
+        (void)drain(l, l->lag + (size_t)(l->end - l->taken));
     trk_applink_reset(l);
 }

@@ -73,7 +73,6 @@ static void drop(struct trk_served *c)
     trk_map_remove(&d->compat->refs, c->soft.ref);
     trk_party_remove(d, &c->party);
     trk_tombs_add(&d->compat->tombs, c->soft.conn, c->first_issued_us, trk_loop_wall_us(d->loop));
-    trk_loop_unwatch(d->loop, &c->watch);
     trk_loop_arm(d->loop, &c->timer, TRK_LOOP_NEVER);
     trk_loop_cancel(d->loop, &c->task);
     trk_applink_reset(&c->link);
@@ -107,7 +106,6 @@ static void linger(struct trk_served *c)
     struct trk_served *ring = &s->lingering_ring;
     set_state(c, TRK_SERVED_LINGERING);
     s->count--;
-    trk_loop_unwatch(c->d->loop, &c->watch);
     trk_applink_close(&c->link);
     give_ring_back(c);
     trk_rcvbuf_free(&c->soft.up, &c->d->buffers.mem); /* all was taken */
@@ -125,7 +123,7 @@ static void linger(struct trk_served *c)
 
 static void watch_ready(struct trk_watch *w, uint32_t events)
 {
-    struct trk_served *c = TRK_HEAP_OBJECT(w, struct trk_served, watch);
+    struct trk_served *c = TRK_HEAP_OBJECT(w, struct trk_served, link.watch);
     trk_applink_note(&c->link, events);
     trk_loop_later(c->d->loop, &c->task);
 }
@@ -151,13 +149,12 @@ static bool knock(struct trk_served *c)
         return knock(c); /* closed a moment ago: perhaps another one listens there */
     if (fd < 0)
         return false;
-    trk_applink_init(&c->link, fd);
+    trk_applink_init(&c->link, d, fd);
     c->party.id = id;
     c->party.uid = l->party.uid;
     c->party.pid = l->party.pid;
     set_state(c, TRK_SERVED_ACCEPTING);
-    return trk_party_add(d, &c->party) == 0 &&
-           trk_loop_watch(d->loop, &c->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, watch_ready) == 0;
+    return trk_party_add(d, &c->party) == 0 && trk_applink_watch(&c->link, watch_ready) == 0;
 }
 
 /* The application has accepted: its set-up message is there. False: c is lost. */
@@ -168,7 +165,7 @@ static bool set_up(struct trk_served *c)
     int off = 0, rc = trk_applink_read_setup(&c->link, &name, &who);
     if (rc == -EAGAIN)
         return !c->link.gone;
-    if (rc != 0 || name.id != c->party.id || trk_applink_establish(&c->link, c->d, false, 0, false) != 0)
+    if (rc != 0 || name.id != c->party.id || trk_applink_establish(&c->link, false, 0, false) != 0)
         return false;
     (void)setsockopt(c->link.fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
     if (who.pid != 0) { /* a worker, which may have another user than the listener */

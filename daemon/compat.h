@@ -29,7 +29,6 @@ struct trk_served {
     enum trk_served_state state;
     struct trk_soft soft;
     struct trk_applink link;
-    struct trk_watch watch;
     struct trk_down down;
     struct trk_timer timer;
     struct trk_udp_path path;  /* of the newest packet: answers go back that way */

@@ -94,7 +94,6 @@ static void leave_setups(struct trk_dials *s, struct trk_dialled *c)
 
 static void close_parts(struct trk_dialled *c)
 {
-    trk_loop_unwatch(c->d->loop, &c->watch);
     trk_loop_arm(c->d->loop, &c->timer, TRK_LOOP_NEVER);
     trk_loop_cancel(c->d->loop, &c->task);
     trk_dial_race_stop(c);
@@ -122,7 +121,6 @@ void trk_dial_fail(struct trk_dialled *c, int err)
     char text[TRK_ADDRS_TEXT_BYTES];
     trk_log(&c->d->log, TRK_LOG_DEBUG, "connect to %s: %s", trk_addrs_text(&c->target, text), strerror(err));
     c->d->count.connects_failed++;
-    trk_loop_unwatch(c->d->loop, &c->watch);
     trk_applink_fail(&c->link, err);
     trk_dial_drop(c);
 }
@@ -130,7 +128,6 @@ void trk_dial_fail(struct trk_dialled *c, int err)
 /* The application's end is closed (or is closed now, by a reset); the engine may still have something to say. */
 static void leave(struct trk_dialled *c)
 {
-    trk_loop_unwatch(c->d->loop, &c->watch);
     trk_applink_reset(&c->link);
     c->state = TRK_DIAL_LEAVING;
     c->since_ns = now_ns(c);
@@ -141,7 +138,7 @@ static void set_up_state(struct trk_dialled *c, enum trk_dial_state state)
     TRK_ASSERT(c->state == TRK_DIAL_RACING);
     c->state = state;
     c->since_ns = now_ns(c);
-    int rc = trk_applink_establish(&c->link, c->d, true, trk_sockaddr_port(&c->source), state == TRK_DIAL_RELAY);
+    int rc = trk_applink_establish(&c->link, true, trk_sockaddr_port(&c->source), state == TRK_DIAL_RELAY);
     if (rc != 0)
         trk_dial_drop(c);
     else
@@ -281,8 +278,7 @@ static void settle(struct trk_dialled *c)
 {
     enum trk_client_state state = trk_client_state(c->client);
     if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_CLOSED && is_delivered(c)) {
-        trk_loop_unwatch(c->d->loop, &c->watch);
-        trk_applink_close(&c->link);
+            trk_applink_close(&c->link);
         leave(c);
     } else if (c->state == TRK_DIAL_TRICKLES && state == TRK_CLIENT_FAILED && is_delivered(c)) {
         leave(c);
@@ -336,8 +332,7 @@ static void run_relay(struct trk_dialled *c)
         break;
     case TRK_RELAY_DONE:
         trk_relay_stop(&c->relay, c->d, true);
-        trk_loop_unwatch(c->d->loop, &c->watch);
-        trk_applink_close(&c->link);
+            trk_applink_close(&c->link);
         trk_dial_drop(c);
         break;
     case TRK_RELAY_RESET:
@@ -409,7 +404,7 @@ static void timer_fired(struct trk_timer *t)
 
 static void watch_ready(struct trk_watch *w, uint32_t events)
 {
-    struct trk_dialled *c = TRK_HEAP_OBJECT(w, struct trk_dialled, watch);
+    struct trk_dialled *c = TRK_HEAP_OBJECT(w, struct trk_dialled, link.watch);
     trk_applink_note(&c->link, events);
     trk_loop_later(c->d->loop, &c->task);
 }
@@ -428,12 +423,12 @@ static int start(struct trk_dials *s, int fd)
     c->timer.fire = timer_fired;
     c->tcp_fd = c->relay.tcp_fd = -1;
     c->since_ns = now_ns(c);
-    trk_applink_init(&c->link, fd);
+    trk_applink_init(&c->link, s->d, fd);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
         c->party.uid = cred.uid;
         c->party.pid = cred.pid;
     }
-    if (trk_loop_watch(s->d->loop, &c->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, watch_ready) != 0) {
+    if (trk_applink_watch(&c->link, watch_ready) != 0) {
         free(c);
         return -ENOMEM;
     }

@@ -35,7 +35,6 @@ struct trk_dialled {
     struct trk_daemon *d;
     enum trk_dial_state state;
     struct trk_applink link;
-    struct trk_watch watch;
     struct trk_timer timer;    /* the engine's deadline, TCP's turn, time-outs */
     struct trk_name name;
     union trk_sockaddr target; /* what the application connects to */

@@ -280,6 +280,11 @@ void trk_loop_unwatch(struct trk_loop *loop, struct trk_watch *w)
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
+void trk_loop_forget(struct trk_watch *w)
+{
+    w->ready = NULL;
+}
+
 void trk_loop_arm(struct trk_loop *loop, struct trk_timer *t, uint64_t deadline_ns)
 {
     if (deadline_ns == TRK_LOOP_NEVER) {

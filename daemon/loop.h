@@ -73,6 +73,8 @@ int trk_loop_watch(struct trk_loop *loop, struct trk_watch *w, int fd, uint32_t 
 void trk_loop_rewatch(struct trk_loop *loop, struct trk_watch *w, uint32_t events);
 /* No more events, also none of this round. Call it before the descriptor is closed. Idempotent. */
 void trk_loop_unwatch(struct trk_loop *loop, struct trk_watch *w);
+/* The same for a descriptor that is closed right away and has no duplicate: the kernel takes it out by itself. */
+void trk_loop_forget(struct trk_watch *w);
 
 /*
  * Sets the deadline (TRK_LOOP_NEVER takes it out). Without memory for the heap the timer fires in this round: nothing

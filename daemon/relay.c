@@ -80,8 +80,6 @@ static long write_app(struct trk_relay *r, struct trk_applink *l, uint8_t *bytes
     long n = trk_applink_write(l, &iov, 1);
     if (n > 0)
         r->bytes_to_app += (uint64_t)n;
-    if (n >= 0 && (size_t)n < len)
-        l->full = true;
     return n;
 }
 

@@ -74,7 +74,7 @@ static int set_up(int listener, int fd, const struct trk_tag *tag, const struct 
         inherit(listener, fd, tag);
     }
     /* A peer that has gone already: the application finds out by reading, as with TCP. */
-    (void)trk_state_send_setup(fd, name);
+    (void)trk_state_send_setup(fd, name, TRK_LINK_ACCEPT_BYTES);
     if ((tag->bits & TRK_TAG_LINGER0) != 0) {
         trk_state_tell_linger(fd, &mine);
     }

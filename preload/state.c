@@ -145,27 +145,20 @@ int trk_state_give_addr(const struct trk_ipc_addr *addr, const struct trk_tag *t
     return 0;
 }
 
-int trk_state_send_setup(int fd, const struct trk_name *text)
+int trk_state_send_setup(int fd, const struct trk_name *text, size_t len)
 {
-    static const uint8_t sentinel = TRK_LINK_SENTINEL;
-    char setup[TRK_LINK_SETUP_BYTES];
-    memset(setup, 0, sizeof setup);
+    char setup[TRK_LINK_CONNECT_BYTES];
+    memset(setup, 0, len);
     int rc = trk_name_format(text, setup);
     if (rc < 0) {
         return rc;
     }
-    ssize_t n = trk_fdpass_send(fd, setup, sizeof setup, fd, MSG_DONTWAIT);
-    if (n != (ssize_t)sizeof setup) {
-        return n < 0 ? (int)n : -EPIPE;
+    setup[len - 1] = (char)TRK_LINK_SENTINEL;
+    ssize_t n = trk_fdpass_send(fd, setup, len, fd, MSG_DONTWAIT);
+    if (n == (ssize_t)len) {
+        return 0;
     }
-    n = trk_fdpass_send(fd, &sentinel, 1, -1, MSG_DONTWAIT);
-    if (n == -EAGAIN) {
-        /* A kernel whose smallest buffer is smaller than the ones that this was measured on. */
-        int bytes = 4 * (int)TRK_LINK_SETUP_BYTES;
-        (void)trk_real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-        n = trk_fdpass_send(fd, &sentinel, 1, -1, MSG_DONTWAIT);
-    }
-    return n < 0 ? (int)n : 0;
+    return n < 0 ? (int)n : -EPIPE;
 }
 
 void trk_state_tell_linger(int fd, const struct trk_tag *tag)

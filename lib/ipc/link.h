@@ -5,17 +5,17 @@
  * allocation, no locks.
  *
  * SET-UP MESSAGE. The first thing an application's end ever sends, on a connection of either
- * direction, is written by the shim before the application sees it:
+ * direction, is written by the shim before the application sees it, with one sendmsg:
  *
- *     sendmsg: TRK_LINK_SETUP_BYTES bytes = name text, NUL-padded to TRK_LINK_TEXT_BYTES, then
- *              zeros; with SCM_RIGHTS: one descriptor, a duplicate of the application's own end
- *     send:    1 byte, TRK_LINK_SENTINEL
+ *     name text, NUL-padded to TRK_LINK_TEXT_BYTES; zeros; as its last byte TRK_LINK_SENTINEL; with
+ *     SCM_RIGHTS: one descriptor, a duplicate of the application's own end
  *
- *   - Connecting (application -> the daemon's data listener): a C name, complete, also where the
- *     application's end is bound to an L name (bind, then connect: same id as its BIND). The text
- *     is the connect order; the peer name of accept() need not be looked at.
- *   - Accepted (daemon -> the application's listener, S kind): the S name given back. It also tells
- *     the daemon that the application has accepted. Anything else there: not our shim; reset it.
+ *   - Connecting (application -> the daemon's data listener): TRK_LINK_CONNECT_BYTES. A C name,
+ *     complete, also where the application's end is bound to an L name (bind, then connect: same id
+ *     as its BIND). The text is the connect order; the peer name of accept() need not be looked at.
+ *   - Accepted (daemon -> the application's listener, S kind): TRK_LINK_ACCEPT_BYTES. The S name
+ *     given back. It also tells the daemon that the application has accepted. Anything else there:
+ *     not our shim; reset it.
  *   - T kind: no set-up message. The daemon connects into the listener, sends one byte with
  *     SCM_RIGHTS holding the kernel TCP descriptor (O_NONBLOCK as it likes: the accept hook sets
  *     it), closes both.
@@ -28,9 +28,9 @@
  *   it).
  *
  * ESTABLISHED (daemon, connecting ends): 1. trk_link_set_result(dup, UP, 0, local port, transport);
- *   2. SO_SNDBUFFORCE (else SO_SNDBUF) on dup, TRK_LINK_SNDBUF_BYTES; 3. close dup; 4. read the
- *   rest of the set-up message. The application gets EPOLLOUT (2 and 4 both wake it: do them back
- *   to back). For accepted ends the same, without 1.
+ *   2. SO_SNDBUFFORCE (else SO_SNDBUF) on dup, TRK_LINK_SNDBUF_BYTES: the application gets
+ *   EPOLLOUT; 3. close dup. The rest of the set-up message may go on lying there: it is less than a
+ *   quarter of any buffer that is given now. For accepted ends the same, without 1.
  * FAILED (daemon, connecting ends): 1. trk_link_set_result(dup, FAILED, errno, 0, ..); 2. close
  *   dup; 3. close the link with the rest unread. The application gets ERR|HUP, and the shim's
  *   getsockopt(SO_ERROR) or connect() gives the errno. Use what TCP says: ECONNREFUSED, ETIMEDOUT,
@@ -38,11 +38,11 @@
  * The duplicate is never kept longer than to one of these two.
  *
  * SENTINEL RULE. The daemon leaves at least one byte unread in its receive queue on every link,
- * always: it consumes with a lag of one byte. Then its death, by whatever signal, is a close with
- * bytes unread, which the application sees as its queued data and then ECONNRESET, never as a clean
- * end. The first such byte is TRK_LINK_SENTINEL, which is not application data: application bytes k
- * are at stream positions TRK_LINK_SETUP_BYTES + 1 + k. (With SO_PEEK_OFF this costs nothing: data
- * are peeked, then consumed up to one byte before the end.)
+ * always: it consumes with a lag of one byte or more. Then its death, by whatever signal, is a
+ * close with bytes unread, which the application sees as its queued data and then ECONNRESET, never
+ * as a clean end. The first such byte is TRK_LINK_SENTINEL, which is not application data: application
+ * byte k is at stream position k behind the set-up message. (With SO_PEEK_OFF this costs nothing:
+ * data are peeked, then consumed up to one byte before the end.)
  * RST from the application = EPOLLERR (SO_ERROR is ECONNRESET): it closed with bytes unread. Look
  * at it before reading: recv() gives the sentinel first, and no error. Or EPOLLHUP after an OPTION
  * with SO_LINGER {1, 0}. EPOLLRDHUP alone is FIN, EPOLLHUP without ERR a close: FIN, and data that
@@ -68,11 +68,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Sizes of the set-up message. 2048 bytes make an skb of some 4.3 KiB: more than a quarter of the
- * smallest send buffer (so: not writable), less than all of it (so: the sentinel still fits). */
-#define TRK_LINK_TEXT_BYTES  128u
-#define TRK_LINK_SETUP_BYTES 2048u
-#define TRK_LINK_SENTINEL    0x54u
+/* Sizes of the set-up message. Under the smallest send buffer the kernel makes of 2304 bytes one
+ * skb of 2240, which takes some 4.3 KiB of memory, more than a quarter of that buffer (so: not
+ * writable), less than all of it (so: there is a second one), and together they are more than all
+ * (so: a write is EAGAIN). The daemon may come between the two. */
+#define TRK_LINK_TEXT_BYTES    128u
+#define TRK_LINK_CONNECT_BYTES 2304u
+#define TRK_LINK_ACCEPT_BYTES  (TRK_LINK_TEXT_BYTES + 1u)
+#define TRK_LINK_SENTINEL      0x54u
 
 /* The send buffer that the daemon gives to an application's end: as many one-byte writes as fit
  * into 2 MiB (2,700, at 768 bytes each) before it must have looked once. */

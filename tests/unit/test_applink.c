@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,31 +16,42 @@ static struct trk_applink link_;
 static int app; /* the application's end */
 static struct trk_daemon daemon_;
 
-/* As the shim does: set-up message with a duplicate of its end, then the sentinel. */
+static bool writable(void)
+{
+    struct pollfd p = {.fd = app, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* As the shim does: set-up message with a duplicate of its end. */
 static void set_up(void)
 {
     int pair[2];
     struct trk_name name = {.kind = TRK_NAME_CONNECT, .id = 7}, got;
-    char text[TRK_LINK_SETUP_BYTES] = "";
+    char text[TRK_LINK_CONNECT_BYTES] = "";
     struct ucred who;
-    int on = 1;
+    int on = 1, smallest = 0;
     daemon_.conf.socket_buffer_bytes = 1 << 20;
     name.local.family = name.remote.family = 4;
     name.remote.port = 80;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
     app = pair[1];
-    trk_applink_init(&link_, pair[0]);
+    trk_applink_init(&link_, &daemon_, pair[0]);
     ck_assert_int_eq(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
     ck_assert_int_eq(trk_applink_read_setup(&link_, &got, &who), -EAGAIN);
     ck_assert_int_gt(trk_name_format(&name, text), 0);
+    ck_assert_int_eq(setsockopt(app, SOL_SOCKET, SO_SNDBUF, &smallest, sizeof smallest), 0);
     ck_assert_int_eq(trk_fdpass_send(app, text, sizeof text, app, 0), sizeof text);
     ck_assert_int_eq(trk_applink_read_setup(&link_, &got, &who), 0);
     ck_assert_uint_eq(got.id, 7);
     ck_assert_int_eq(who.pid, getpid());
     ck_assert_uint_eq(who.uid, getuid());
-    ck_assert_int_eq(trk_applink_establish(&link_, &daemon_, true, 1234, false), 0);
-    ck_assert_int_eq(trk_applink_look(&link_), 0); /* the sentinel is not there yet */
-    ck_assert_int_eq(send(app, "T", 1, 0), 1);
+    ck_assert(!writable());
+    ck_assert_int_eq(send(app, "x", 1, 0), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(trk_applink_establish(&link_, true, 1234, false), 0);
+    ck_assert(writable());
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    ck_assert_uint_eq(link_.end, 0);
 }
 
 static void tear_down(void)
@@ -132,6 +144,39 @@ START_TEST(clean_close_is_an_end_of_file)
 }
 END_TEST
 
+/* HUP says the same of an application that has shut down its direction after we did, and will still read. */
+START_TEST(clean_close_after_both_have_shut_down)
+{
+    char buf[8];
+    struct iovec iov = {buf, sizeof buf};
+    write_and_look("abc");
+    ck_assert_int_eq(trk_applink_take(&link_, &iov, 1), 3);
+    iov.iov_len = 3;
+    ck_assert_int_eq(trk_applink_write(&link_, &iov, 1), 3);
+    trk_applink_finish_writing(&link_);
+    ck_assert_int_eq(shutdown(app, SHUT_WR), 0);
+    trk_applink_note(&link_, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    trk_applink_close(&link_);
+    for (unsigned i = 0; i < 3; i++)
+        expect_app_read(1, 0);
+    expect_app_read(0, 0);
+}
+END_TEST
+
+START_TEST(clean_close_with_released_bytes_in_the_queue)
+{
+    write_and_look("abc");
+    ck_assert_int_eq(shutdown(app, SHUT_WR), 0);
+    trk_applink_finish_writing(&link_);
+    trk_applink_note(&link_, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    ck_assert_int_eq(trk_applink_release(&link_, 3), 0);
+    trk_applink_close(&link_);
+    expect_app_read(0, 0);
+}
+END_TEST
+
 START_TEST(peek_and_release_at_any_offset)
 {
     uint8_t buf[8] = "";
@@ -168,6 +213,71 @@ START_TEST(move_after_peek_keeps_the_place)
 }
 END_TEST
 
+START_TEST(release_of_all_that_a_closed_application_wrote)
+{
+    uint8_t buf[4];
+    write_and_look("0123");
+    close(app);
+    app = -1;
+    trk_applink_note(&link_, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    ck_assert_int_eq(trk_applink_release(&link_, 2), 0);
+    ck_assert_int_eq(trk_applink_peek(&link_, 2, buf, 2), 0);
+    ck_assert_mem_eq(buf, "23", 2);
+    ck_assert_int_eq(trk_applink_release(&link_, 4), 0);
+    trk_applink_note(&link_, EPOLLIN);
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    ck_assert_uint_eq(link_.end, 4);
+}
+END_TEST
+
+/* Part of a set-up message is somebody else's; it must not be taken for bytes of the application. */
+START_TEST(short_set_up_message_is_a_reset)
+{
+    struct trk_name name = {.kind = TRK_NAME_CONNECT, .id = 8}, got;
+    struct trk_applink other;
+    char text[TRK_LINK_TEXT_BYTES] = "";
+    struct ucred who;
+    int pair[2];
+    name.local.family = name.remote.family = 4;
+    ck_assert_int_gt(trk_name_format(&name, text), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    trk_applink_init(&other, &daemon_, pair[0]);
+    ck_assert_int_eq(trk_fdpass_send(pair[1], text, sizeof text, pair[1], 0), sizeof text);
+    ck_assert_int_eq(send(pair[1], "GET", 3, 0), 3);
+    ck_assert_int_eq(trk_applink_read_setup(&other, &got, &who), 0);
+    ck_assert_int_eq(trk_applink_establish(&other, true, 1234, false), 0);
+    ck_assert_int_eq(trk_applink_look(&other), 0);
+    ck_assert_uint_eq(other.end, 0);
+    close(pair[1]);
+    trk_applink_note(&other, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+    ck_assert_int_eq(trk_applink_look(&other), -ECONNRESET);
+    trk_applink_reset(&other);
+}
+END_TEST
+
+START_TEST(room_is_made_once_and_then_waited_for)
+{
+    static char block[1 << 16];
+    struct iovec iov = {block, sizeof block};
+    size_t all = 0;
+    long n;
+    int bytes;
+    socklen_t len = sizeof bytes;
+    ck_assert(!link_.wide);
+    while ((n = trk_applink_write(&link_, &iov, 1)) > 0)
+        all += (size_t)n;
+    ck_assert_int_eq(n, 0);
+    ck_assert(link_.wide && link_.full);
+    ck_assert_int_eq(getsockopt(link_.fd, SOL_SOCKET, SO_SNDBUF, &bytes, &len), 0);
+    ck_assert_uint_ge(all, 300000);
+    trk_applink_note(&link_, EPOLLOUT);
+    ck_assert(!link_.full);
+    ck_assert_int_eq(trk_applink_write(&link_, &iov, 1), 0);
+    ck_assert(link_.full);
+}
+END_TEST
+
 START_TEST(write_to_a_deaf_application_is_taken_and_dropped)
 {
     char byte = 'x';
@@ -196,7 +306,7 @@ START_TEST(garbage_is_no_set_up_message)
     struct ucred who;
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    trk_applink_init(&other, pair[0]);
+    trk_applink_init(&other, &daemon_, pair[0]);
     ck_assert_int_eq(send(pair[1], "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
     ck_assert_int_eq(trk_applink_read_setup(&other, &name, &who), -EPROTO);
     trk_applink_reset(&other);
@@ -215,8 +325,13 @@ int main(void)
     tcase_add_test(tc, reset_is_one_after_everything_was_taken);
     tcase_add_test(tc, reset_is_one_before_any_byte);
     tcase_add_test(tc, clean_close_is_an_end_of_file);
+    tcase_add_test(tc, clean_close_after_both_have_shut_down);
+    tcase_add_test(tc, clean_close_with_released_bytes_in_the_queue);
     tcase_add_test(tc, peek_and_release_at_any_offset);
     tcase_add_test(tc, move_after_peek_keeps_the_place);
+    tcase_add_test(tc, release_of_all_that_a_closed_application_wrote);
+    tcase_add_test(tc, short_set_up_message_is_a_reset);
+    tcase_add_test(tc, room_is_made_once_and_then_waited_for);
     tcase_add_test(tc, write_to_a_deaf_application_is_taken_and_dropped);
     tcase_add_test(tc, write_to_a_closed_application_fails);
     tcase_add_test(tc, garbage_is_no_set_up_message);

@@ -19,7 +19,7 @@ import struct
 import sys
 
 MAGIC, VERSION, BIND = 0x434B5254, 1, 4
-SETUP_BYTES, TEXT_BYTES = 2048, 128
+SETUP_BYTES = 2304
 
 
 def split(text: str) -> tuple:

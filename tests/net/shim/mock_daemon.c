@@ -126,13 +126,13 @@ static void reset(struct end *e)
 
 static void read_rest_of_setup(struct end *e)
 {
-    char rest[TRK_LINK_SETUP_BYTES - TRK_LINK_TEXT_BYTES];
+    char rest[TRK_LINK_CONNECT_BYTES - TRK_LINK_TEXT_BYTES - 1]; /* the sentinel stays */
     if (recv(e->fd, rest, sizeof rest, MSG_DONTWAIT) != (ssize_t)sizeof rest) {
         fprintf(stderr, "mock: set-up message is short\n");
     }
 }
 
-/* Steps 2 to 4 of ESTABLISHED in link.h. */
+/* Steps 2 and 3 of ESTABLISHED in link.h. */
 static void open_up(struct end *e)
 {
     int bytes = TRK_LINK_SNDBUF_BYTES;
@@ -141,7 +141,6 @@ static void open_up(struct end *e)
     }
     close(e->passed);
     e->passed = -1;
-    read_rest_of_setup(e);
 }
 
 static void establish(struct end *e, int is_tcp)
@@ -152,6 +151,7 @@ static void establish(struct end *e, int is_tcp)
         die("result");
     }
     open_up(e);
+    read_rest_of_setup(e);
 }
 
 static void refuse(struct end *e, int error_no)
