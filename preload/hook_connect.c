@@ -4,7 +4,6 @@
 #include <config.h>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -19,54 +18,6 @@ static int is_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
     return flags >= 0 && (flags & O_NONBLOCK) == 0;
-}
-
-/*
- * What TCP checks at once: family, length, a route. Fills in the local address that the routing
- * table gives (a UDP connect sends nothing) and the remote one as the kernel reads it (0.0.0.0 is
- * this host).
- */
-static int route(const struct trk_tag *tag, const struct sockaddr *addr, socklen_t len,
-                 struct trk_ipc_addr *local, struct trk_ipc_addr *remote)
-{
-    struct sockaddr_storage ss;
-    int is_v6 = (tag->bits & TRK_TAG_V6) != 0;
-    /* The kernel looks at the length first, by the socket's family (24: RFC 2133's
-     * sockaddr_in6). */
-    int rc = len < (is_v6 ? 24 : sizeof(struct sockaddr_in))
-                 ? -EINVAL
-                 : trk_ipc_addr_from_sockaddr(remote, addr, len);
-    if (rc == 0 && remote->family != (is_v6 ? 6 : 4)) {
-        rc = -EAFNOSUPPORT;
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    struct trk_ipc_addr plain = *remote;
-    trk_ipc_addr_unmap(&plain);
-    if ((plain.family == 4 && (plain.ip[0] >> 4 == 14 || plain.ip[0] == 255)) ||
-        (plain.family == 6 && plain.ip[0] == 255) ||
-        (is_v6 && plain.family == 4 && (tag->bits & TRK_TAG_V6ONLY) != 0)) {
-        return -ENETUNREACH; /* multicast, broadcast; IPv4 from a socket that is for IPv6 only */
-    }
-    int udp = trk_real.socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (udp < 0) {
-        return -errno;
-    }
-    socklen_t ss_len = sizeof ss;
-    rc = trk_real.connect(udp, addr, len) == 0 ? 0 : -errno;
-    if (rc == 0 && trk_real.getsockname(udp, (struct sockaddr *)&ss, &ss_len) == 0) {
-        (void)trk_ipc_addr_from_sockaddr(local, (struct sockaddr *)&ss, ss_len);
-        local->port = 0;
-    }
-    ss_len = sizeof ss;
-    if (rc == 0 && trk_real.getpeername(udp, (struct sockaddr *)&ss, &ss_len) == 0) {
-        uint16_t port = remote->port; /* UDP keeps port 0 as well, but let it be certain */
-        (void)trk_ipc_addr_from_sockaddr(remote, (struct sockaddr *)&ss, ss_len);
-        remote->port = port;
-    }
-    close(udp);
-    return rc == -EACCES ? -ENETUNREACH : rc;
 }
 
 /* A bound socket keeps its L name; the store takes what that cannot say. */
@@ -279,7 +230,7 @@ static int connect_first(int fd, struct trk_tag *tag, const struct sockaddr *add
 {
     struct trk_ipc_addr local = {0};
     struct trk_ipc_addr remote;
-    int rc = route(tag, addr, len, &local, &remote);
+    int rc = trk_route_find(tag, addr, len, &local, &remote);
     if (rc != 0) {
         return rc;
     }

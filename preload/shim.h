@@ -101,6 +101,16 @@ int trk_tcp_replace(int fd, int new_fd);
  * -errno. */
 int trk_tcp_fall_back(int fd, const struct trk_tag *tag);
 
+/* ---- route.c */
+
+/*
+ * What TCP checks at once: family, length, a route. Fills in the local address (port 0) that the
+ * routing table gives, or gave within the last 10 ms, and the remote one as the kernel reads it
+ * (0.0.0.0 is this host). 0 or -errno.
+ */
+int trk_route_find(const struct trk_tag *tag, const struct sockaddr *addr, socklen_t len,
+                   struct trk_ipc_addr *local, struct trk_ipc_addr *remote);
+
 /* ---- state.c */
 
 /* A new AF_UNIX stream socket with this tag. `flags`: SOCK_NONBLOCK, SOCK_CLOEXEC. Descriptor or

@@ -140,7 +140,7 @@ TESTS += %D%/test_spec
 # test_shim
 check_PROGRAMS += %D%/test_shim
 TESTS += %D%/test_shim
-%C%_test_shim_SOURCES = %D%/test_shim.c preload/epoll.c preload/real.c preload/store.c preload/tag.c
+%C%_test_shim_SOURCES = %D%/test_shim.c preload/epoll.c preload/real.c preload/route.c preload/store.c preload/tag.c
 %C%_test_shim_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_shim_LDADD = lib/ipc/libipc.la $(CHECK_LIBS)
 

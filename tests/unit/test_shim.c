@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include "../../preload/epoll.h"
-#include "../../preload/real.h"
-#include "../../preload/store.h"
-#include "../../preload/tag.h"
+#include "../../preload/shim.h"
 
 START_TEST(tag_round_trips_and_is_the_open_files)
 {
@@ -115,6 +113,58 @@ START_TEST(epoll_line_of_this_number_only)
 }
 END_TEST
 
+static struct {
+    int (*socket)(int domain, int type, int protocol);
+    int n; /* calls */
+} sockets;
+
+static int counted_socket(int domain, int type, int protocol)
+{
+    sockets.n++;
+    return sockets.socket(domain, type, protocol);
+}
+
+/* How many sockets the way to this IPv4 address costs; it must be `rc`. */
+static int cost_of_route(uint32_t ip, uint16_t port, int rc)
+{
+    struct trk_tag tag = {.state = TRK_TAG_FRESH};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct trk_ipc_addr local = {0};
+    struct trk_ipc_addr remote;
+    to.sin_addr.s_addr = htonl(ip);
+    sockets.n = 0;
+    ck_assert_int_eq(trk_route_find(&tag, (struct sockaddr *)&to, sizeof to, &local, &remote), rc);
+    if (rc == 0) {
+        ck_assert_uint_eq(remote.port, port);
+        ck_assert_int_eq(remote.ip[0], 127); /* also where 0.0.0.0 was asked for */
+        ck_assert_int_eq(local.family, 4);
+        ck_assert_int_eq(local.ip[0], 127);
+        ck_assert_uint_eq(local.port, 0);
+    }
+    return sockets.n;
+}
+
+START_TEST(route_is_asked_for_once_in_ten_ms)
+{
+    trk_real_init();
+    sockets.socket = trk_real.socket;
+    trk_real.socket = counted_socket;
+    ck_assert_int_eq(cost_of_route(INADDR_LOOPBACK, 80, 0), 1);
+    ck_assert_int_le(cost_of_route(INADDR_LOOPBACK, 80, 0), 1); /* 0, unless we were stopped */
+    ck_assert_int_eq(cost_of_route(INADDR_LOOPBACK, 81, 0), 1);
+    ck_assert_int_eq(cost_of_route(INADDR_ANY, 81, 0), 1);
+    ck_assert_int_eq(cost_of_route(0xe0000001, 81, -ENETUNREACH), 0);
+    int n = 0;
+    for (int i = 0; i < 1000; i++) {
+        n += cost_of_route(INADDR_LOOPBACK, 80, 0);
+    }
+    ck_assert_int_ge(n, 1);
+    ck_assert_int_lt(n, 500);
+    usleep(20000); /* time itself is what is tested */
+    ck_assert_int_eq(cost_of_route(INADDR_LOOPBACK, 80, 0), 1);
+}
+END_TEST
+
 int main(void)
 {
     trk_real_init();
@@ -125,6 +175,7 @@ int main(void)
     tcase_add_test(tc, store_keeps_to_its_bounds);
     tcase_add_test(tc, store_refuses_the_filter_of_another);
     tcase_add_test(tc, epoll_line_of_this_number_only);
+    tcase_add_test(tc, route_is_asked_for_once_in_ten_ms);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
