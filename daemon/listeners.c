@@ -21,6 +21,7 @@ struct trk_listeners {
     struct trk_listener *test; /* next to be tested */
     unsigned count;
     struct trk_timer tick;
+    int probe_fd; /* an unbound socket, which cannot get a name that is in use; -1: there was none to be had */
 };
 
 static void tell(struct trk_party *p, struct trk_party_facts *facts)
@@ -38,18 +39,27 @@ static struct trk_listener *find_id(const struct trk_listeners *ls, uint64_t id)
     return p != NULL && p->tell == tell ? TRK_HEAP_OBJECT(p, struct trk_listener, party) : NULL;
 }
 
-bool trk_listeners_name_alive(const struct trk_name *name)
+static int make_probe(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* Is a socket bound to this name? */
+static bool name_alive(struct trk_listeners *ls, const struct trk_name *name)
 {
     struct sockaddr_un addr;
     socklen_t len;
     if (trk_name_to_sockaddr(name, &addr, &len) != 0)
         return false;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
+    if (ls->probe_fd < 0)
+        ls->probe_fd = make_probe();
+    if (ls->probe_fd < 0)
         return true; /* not known: nothing is closed on a guess */
-    bool alive = bind(fd, (struct sockaddr *)&addr, len) != 0 && errno == EADDRINUSE;
-    close(fd);
-    return alive;
+    if (bind(ls->probe_fd, (struct sockaddr *)&addr, len) != 0)
+        return errno == EADDRINUSE;
+    close(ls->probe_fd);
+    ls->probe_fd = make_probe();
+    return false;
 }
 
 /* ---- entering and leaving ---- */
@@ -130,7 +140,7 @@ static void leave(struct trk_listeners *ls, struct trk_listener *l, int *keep)
 bool trk_listeners_test(struct trk_listeners *ls, struct trk_listener *l)
 {
     char text[TRK_ADDRS_TEXT_BYTES];
-    if (trk_listeners_name_alive(&l->name))
+    if (name_alive(ls, &l->name))
         return true;
     trk_log(&ls->d->log, TRK_LOG_DEBUG, "%s: its application is gone", trk_addrs_text(&l->local, text));
     leave(ls, l, NULL);
@@ -381,6 +391,7 @@ struct trk_listeners *trk_listeners_new(struct trk_daemon *d)
         return NULL;
     ls->d = d;
     ls->tick.fire = tick;
+    ls->probe_fd = make_probe();
     trk_map_init(&ls->ports, d->seed, &d->mem);
     return ls;
 }
@@ -393,5 +404,7 @@ void trk_listeners_free(struct trk_listeners *ls)
         leave(ls, ls->test, NULL);
     trk_loop_arm(ls->d->loop, &ls->tick, TRK_LOOP_NEVER);
     trk_map_clear(&ls->ports);
+    if (ls->probe_fd >= 0)
+        close(ls->probe_fd);
     free(ls);
 }

@@ -70,7 +70,7 @@ unsigned trk_listeners_sweep(struct trk_listeners *ls, const union trk_sockaddr 
 struct trk_listener *trk_listeners_find(const struct trk_listeners *ls, const union trk_sockaddr *local,
                                         uint64_t spread);
 
-/* Is l's application there still? If not, l is closed (and freed at the end of the round). Three system calls. */
+/* Is l's application there still? If not, l is closed (and freed at the end of the round). One system call. */
 bool trk_listeners_test(struct trk_listeners *ls, struct trk_listener *l);
 
 /* Does anybody serve Trickles clients at this address and port, tested now? Who is gone is closed. */
@@ -85,8 +85,5 @@ unsigned trk_listeners_count(const struct trk_listeners *ls);
  */
 int trk_listener_connect(struct trk_listener *l, enum trk_name_kind kind, const union trk_sockaddr *local,
                          const union trk_sockaddr *remote, uint64_t *id) __attribute__((warn_unused_result));
-
-/* Is a socket bound to this name? */
-bool trk_listeners_name_alive(const struct trk_name *name);
 
 #endif
