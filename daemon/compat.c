@@ -29,7 +29,8 @@ struct trk_compat {
     struct trk_map conns; /* by connection identity */
     struct trk_map refs;  /* by uplink reference */
     unsigned count, queued, lingering;
-    struct trk_served lingering_ring; /* only its links are used */
+    struct trk_served lingering_ring; /* only its links are used; oldest first, and all stay equally long */
+    struct trk_timer linger_timer;
     struct trk_tombs tombs;
 };
 
@@ -100,11 +101,25 @@ static void set_state(struct trk_served *c, enum trk_served_state state)
     c->since_ns = now_ns(c);
 }
 
+static void drop_lingered(struct trk_timer *t)
+{
+    struct trk_compat *s = TRK_HEAP_OBJECT(t, struct trk_compat, linger_timer);
+    struct trk_served *ring = &s->lingering_ring;
+    const uint64_t stay_ns = LINGER_SECONDS * SECOND_NS;
+    while (ring->linger_next != ring && now_ns(ring->linger_next) >= ring->linger_next->since_ns + stay_ns)
+        drop(ring->linger_next);
+    if (ring->linger_next != ring)
+        trk_loop_arm(s->d->loop, t, ring->linger_next->since_ns + stay_ns);
+}
+
 static void linger(struct trk_served *c)
 {
     struct trk_compat *s = c->d->compat;
     struct trk_served *ring = &s->lingering_ring;
     set_state(c, TRK_SERVED_LINGERING);
+    trk_loop_arm(c->d->loop, &c->timer, TRK_LOOP_NEVER);
+    if (ring->linger_next == ring)
+        trk_loop_arm(c->d->loop, &s->linger_timer, c->since_ns + LINGER_SECONDS * SECOND_NS);
     s->count--;
     trk_applink_close(&c->link);
     give_ring_back(c);
@@ -227,8 +242,7 @@ static uint64_t next_deadline(const struct trk_served *c)
 {
     const struct trk_config *conf = &c->d->conf;
     if (c->state == TRK_SERVED_LINGERING)
-        return earlier(c->since_ns + LINGER_SECONDS * SECOND_NS,
-                       c->owed_ns != 0 ? c->owed_ns + conf->ack_delay_us * UINT64_C(1000) : TRK_LOOP_NEVER);
+        return c->owed_ns != 0 ? c->owed_ns + conf->ack_delay_us * UINT64_C(1000) : TRK_LOOP_NEVER;
     uint64_t at = c->heard_ns + conf->silent_seconds * SECOND_NS;
     if (c->state == TRK_SERVED_QUEUED)
         at = earlier(at, c->retry_ns);
@@ -254,7 +268,7 @@ static bool time_out(struct trk_served *c)
 {
     uint64_t now = now_ns(c);
     if (c->state == TRK_SERVED_LINGERING)
-        return now < c->since_ns + LINGER_SECONDS * SECOND_NS;
+        return true;
     if (now >= c->heard_ns + c->d->conf.silent_seconds * SECOND_NS) {
         c->d->count.silent++;
         return false;
@@ -295,18 +309,34 @@ static bool look(struct trk_served *c)
     return !is_orphan(c) && deliver(c);
 }
 
+/* Less than a packet, and new: the application is most likely writing more, or closing, just now. One round is enough to
+ * make one packet of it. */
+static bool waits_for_more(struct trk_served *c)
+{
+    uint64_t end = c->link.end;
+    if (c->state != TRK_SERVED_OPEN || c->link.eof || end == c->waited_end ||
+        end - c->soft.down_high >= c->soft.to.payload_bytes)
+        return false;
+    c->waited_end = end;
+    trk_loop_later(c->d->loop, &c->task);
+    return true;
+}
+
 static void note_owed(struct trk_served *c)
 {
     if (c->soft.owed != 0 && c->owed_ns == 0)
         c->owed_ns = now_ns(c);
-    if (c->soft.owed >= TRK_SOFT_ACK_PKTS || (c->state == TRK_SERVED_OPEN && trk_soft_window_news(&c->soft)))
-        trk_compat_ack(c, NULL, 0);
+    if (c->state == TRK_SERVED_OPEN && trk_soft_done(&c->soft)) /* nothing else will come that it could ride on */
+        c->give_cont = false;
+    else if (c->soft.owed < TRK_SOFT_ACK_PKTS && (c->state != TRK_SERVED_OPEN || !trk_soft_window_news(&c->soft)))
+        return;
+    trk_compat_ack(c, NULL, 0);
 }
 
 static void run(struct trk_task *t)
 {
     struct trk_served *c = TRK_HEAP_OBJECT(t, struct trk_served, task);
-    if (!look(c) || !trk_compat_push(c)) {
+    if (!look(c) || (!waits_for_more(c) && !trk_compat_push(c))) {
         trk_compat_abort(c);
         return;
     }
@@ -565,6 +595,7 @@ struct trk_compat *trk_compat_new(struct trk_daemon *d)
         return NULL;
     s->d = d;
     s->lingering_ring.linger_next = s->lingering_ring.linger_prev = &s->lingering_ring;
+    s->linger_timer.fire = drop_lingered;
     trk_map_init(&s->conns, d->seed, &d->mem);
     trk_map_init(&s->refs, d->seed, &d->mem);
     trk_tombs_init(&s->tombs, trk_clock_wall_us(), d->server.freshness_us, d->seed, &d->mem);
@@ -581,6 +612,7 @@ void trk_compat_free(struct trk_compat *s)
         trk_compat_abort(e->value);
         cursor = 0;
     }
+    trk_loop_arm(s->d->loop, &s->linger_timer, TRK_LOOP_NEVER);
     trk_map_clear(&s->conns);
     trk_map_clear(&s->refs);
     trk_tombs_free(&s->tombs);

@@ -41,6 +41,7 @@ struct trk_served {
     uint8_t reason;       /* of the next ACK */
     uint32_t train_reqno; /* the newest request that DATA answered, and its last seq: later ACKs say so too */
     uint64_t train_end;
+    uint64_t waited_end;  /* bytes up to here have waited a round for more */
     bool fin_written;     /* the application has got the client's FIN */
     bool abortive;        /* SO_LINGER {1, 0}: its close is a reset */
     bool dead;            /* being freed */

@@ -134,6 +134,22 @@ static bool build(struct trk_served *c, const struct trk_piece *pieces, unsigned
     return true;
 }
 
+/*
+ * A continuation that does not fit into the last packet of a train needs a packet of its own, at once where the client
+ * waits for it to ask for more. With half a window of credit left it does not: the continuation goes with the next
+ * packet that has room, such as the FIN, or as a late ACK.
+ */
+static bool may_hold_back(const struct trk_served *c)
+{
+    return trk_credit_count(&c->soft.credit) >= c->window_pkts / 2;
+}
+
+static void hold_back(struct trk_served *c)
+{
+    trk_soft_answered(&c->soft);
+    c->owed_ns = trk_loop_now_ns(c->d->loop);
+}
+
 static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, unsigned n, const struct trk_answer *to,
                         bool late)
 {
@@ -160,10 +176,12 @@ static bool send_pieces(struct trk_served *c, const struct trk_piece *pieces, un
     d->count.data_pkts += n;
     c->train_reqno = to->reqno;
     c->train_end = pieces[n - 1].seq;
-    if (left)
-        trk_compat_ack(c, NULL, pieces[n - 1].seq);
-    else
+    if (!left)
         answered(c);
+    else if (may_hold_back(c))
+        hold_back(c);
+    else
+        trk_compat_ack(c, NULL, pieces[n - 1].seq);
     return true;
 }
 

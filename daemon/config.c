@@ -44,7 +44,7 @@ static const struct number_key number_keys[] = {
     {"connections-max", FIELD_UNSIGNED, AT(connections_max), 1, 10000000, 100000},
     {"listeners-max", FIELD_UNSIGNED, AT(listeners_max), 1, 65535, 4096},
     {"minisocket-detached-max", FIELD_UNSIGNED, AT(minisocket_detached_max), 0, 65536, 1024},
-    {"ack-delay-us", FIELD_UNSIGNED, AT(ack_delay_us), 0, 100000, 2000},
+    {"ack-delay-us", FIELD_UNSIGNED, AT(ack_delay_us), 0, 100000, 5000},
     {"tcp-after-ms", FIELD_UNSIGNED, AT(tcp_after_ms), 0, 60000, 300},
     {"refusal-seconds", FIELD_UNSIGNED, AT(refusal_seconds), 0, 86400, 60},
     {"silent-seconds", FIELD_UNSIGNED, AT(silent_seconds), 1, 86400, 90},

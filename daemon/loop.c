@@ -16,6 +16,7 @@
 enum {
     EVENTS_MAX = 256, /* descriptors served in one round */
     WAITS_MAX = 4,    /* times that a round asks for more of them */
+    ROUNDS_MAX = 16,  /* in a row, while tasks are left over */
 };
 
 struct garbage {
@@ -109,11 +110,16 @@ static void collect_garbage(struct trk_loop *loop)
     }
 }
 
+static bool has_tasks(const struct trk_loop *loop)
+{
+    return loop->tasks.next != &loop->tasks;
+}
+
 static void set_next_wake(struct trk_loop *loop)
 {
     const struct trk_heap_node *first = trk_heap_first(&loop->heap);
     uint64_t next_ns = first != NULL ? first->deadline_ns : TRK_LOOP_NEVER;
-    if (loop->tasks.next != &loop->tasks)
+    if (has_tasks(loop))
         next_ns = 1; /* long past: at once */
     if (next_ns < loop->armed_ns)
         arm_timerfd(loop, next_ns);
@@ -126,7 +132,6 @@ static void end_round(struct trk_loop *loop)
     for (struct trk_flush *f = loop->flushes; f != NULL; f = f->next)
         f->flush(f);
     collect_garbage(loop);
-    set_next_wake(loop);
 }
 
 static void serve_descriptors(struct trk_loop *loop)
@@ -149,9 +154,14 @@ static void on_poll(uv_poll_t *handle, int status, int events)
     struct trk_loop *loop = handle->data;
     (void)status;
     (void)events;
-    read_clocks(loop);
-    serve_descriptors(loop);
-    end_round(loop);
+    for (unsigned rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+        read_clocks(loop);
+        serve_descriptors(loop);
+        end_round(loop);
+        if (!has_tasks(loop))
+            break;
+    }
+    set_next_wake(loop);
     if (!loop->running)
         uv_stop(&loop->uv);
 }
@@ -211,6 +221,7 @@ int trk_loop_run(struct trk_loop *loop)
     loop->running = true;
     read_clocks(loop);
     end_round(loop);
+    set_next_wake(loop);
     int rc = uv_run(&loop->uv, UV_RUN_DEFAULT);
     return rc < 0 ? rc : 0;
 }
@@ -227,6 +238,7 @@ static void signal_ready(uv_signal_t *handle, int signum)
     read_clocks(loop);
     loop->on_signal(loop->signal_arg, signum);
     end_round(loop);
+    set_next_wake(loop);
 }
 
 int trk_loop_on_signal(struct trk_loop *loop, void (*on_signal)(void *arg, int signum), void *arg)

@@ -6,7 +6,8 @@
  * (ipc/link.h, sentinel rule), and a level-triggered watch would never sleep.
  *
  * A round: all ready descriptors, then expired timers, then tasks (connections that have something left to do), then
- * flush hooks (one send for all packets of the round), then deferred frees. The clocks are read once a round.
+ * flush hooks (one send for all packets of the round), then deferred frees. The clocks are read once a round. While tasks
+ * are left over a few rounds follow each other without asking libuv.
  *
  * Timers lie in one heap, driven by a timerfd (libuv's timers have milliseconds; asks are paced finer). It is armed
  * again only when the earliest deadline comes nearer.

@@ -87,6 +87,14 @@ void trk_credit_use(struct trk_credit *c, uint64_t seq)
         c->v[0].start = seq + 1;
 }
 
+uint64_t trk_credit_count(const struct trk_credit *c)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < c->n; i++)
+        n += c->v[i].end - c->v[i].start;
+    return n;
+}
+
 void trk_credit_cap(struct trk_credit *c, uint64_t pkts)
 {
     for (unsigned i = 0; i < c->n; i++) {

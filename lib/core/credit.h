@@ -30,6 +30,9 @@ bool trk_credit_next(struct trk_credit *c, const struct trk_replay *replay, stru
 /* All up to seq is used. */
 void trk_credit_use(struct trk_credit *c, uint64_t seq);
 
+/* How many seqs it has (sent ones that lie between count). */
+uint64_t trk_credit_count(const struct trk_credit *c);
+
 /* Keeps the lowest pkts seqs only (sent ones count). */
 void trk_credit_cap(struct trk_credit *c, uint64_t pkts);
 

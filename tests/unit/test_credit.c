@@ -66,6 +66,7 @@ START_TEST(cap_keeps_the_lowest)
     trk_credit_add(&credit, &table, space, 10, 15);
     trk_credit_add(&credit, &table, space, 20, 25);
     trk_credit_add(&credit, &table, space, 30, 35);
+    ck_assert_uint_eq(trk_credit_count(&credit), 15);
     trk_credit_cap(&credit, 100);
     ck_assert_uint_eq(credit.n, 3);
     trk_credit_cap(&credit, 7);
@@ -74,6 +75,7 @@ START_TEST(cap_keeps_the_lowest)
     expect(1, (struct trk_range[]){{10, 15}});
     trk_credit_cap(&credit, 0);
     ck_assert_uint_eq(credit.n, 0);
+    ck_assert_uint_eq(trk_credit_count(&credit), 0);
 }
 END_TEST
 
