@@ -14,7 +14,7 @@ SEGMENTS_OF_A_RACE = (
 
 def transfer(lab: Lab, link: Emulated, down: int, up: int) -> None:
     """Downloads down bytes and then uploads up bytes over link."""
-    lab.join(link)
+    lab.join(link, pcap=True)
     web = Nginx(lab.server).start()
     wanted = web.add("down", down, lab.seed)
     curl(lab.client, "-o", str(lab.work / "down"), web.url("down")).succeed(120)
@@ -23,6 +23,7 @@ def transfer(lab: Lab, link: Emulated, down: int, up: int) -> None:
     curl(lab.client, "-T", str(lab.work / "up"), web.url("put/up")).succeed(120)
     check_equal(sum_file(web.html / "put/up"), wanted, "SHA-256 of the upload")
     lab.check_no_tcp(SEGMENTS_OF_A_RACE)
+    lab.check_capture()
 
 
 @scenario(limit_s=90)
