@@ -462,11 +462,6 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
     struct trk_dials *s = TRK_HEAP_OBJECT(w, struct trk_dials, watch);
     (void)events;
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-        if (s->count >= s->d->conf.connections_max) {
-            s->d->count.busy++;
-            pause_accepting(s);
-            return;
-        }
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -475,7 +470,9 @@ static void accept_ready(struct trk_watch *w, uint32_t events)
             }
             return;
         }
-        if (!is_neighbour(s->d, fd) || start(s, fd) != 0)
+        bool busy = s->count >= s->d->conf.connections_max; /* in the queue it would wait for as long */
+        s->d->count.busy += busy;
+        if (busy || !is_neighbour(s->d, fd) || start(s, fd) != 0)
             close(fd);
     }
 }

@@ -183,6 +183,21 @@ def descriptors_used_up(lab: Lab) -> None:
 
 
 @scenario("trk")
+def connections_used_up(lab: Lab) -> None:
+    """more connections than connections-max are refused at once, none hangs; one that ends makes
+    room"""
+    lab.join(settings={"connections-max": "3"})
+    web = Nginx(lab.server).start()
+    web.add("file", 1000, lab.seed)
+    held = [connect(lab.client, lab.server.address, web.port, "say:up", "hold") for _ in range(3)]
+    for program in held:
+        program.wait_output("up")
+    check_equal(curl(lab.client, "-m", "5", web.url("file")).wait(10), 7, "curl's exit status")
+    held[0].kill()
+    wait_until(lambda: curl(lab.client, web.url("file")).wait(10) == 0, "there is room", SOON_S)
+
+
+@scenario("trk")
 def daemon_by_hand(lab: Lab) -> None:
     """trickled without --foreground, with paths of the present folder: the command ends when it is
     ready, keeps no terminal open, and says what is wrong"""
