@@ -3,10 +3,11 @@
  *
  *   OPENING -> OPEN      an ACK with OPENED and a continuation came
  *   OPENING -> FAILED    refused, no answer, aborted, no memory
- *   OPEN -> CLOSED       both FINs delivered and acknowledged
+ *   OPEN -> CLOSED       both FINs delivered and acknowledged (of a stateless service: there)
  *   OPEN -> FAILED       reset, silence, aborted, no memory
  */
 #include "core/client_int.h"
+#include "core/reasm.h"
 
 #define MS_NS UINT64_C(1000000)
 
@@ -68,6 +69,7 @@ void trk_client_free(struct trk_client *c)
     trk_rcvbuf_free(&c->down, &c->ring_mem);
     trk_ranges_free(&c->want, &mem);
     trk_up_free(&c->up, &mem, &c->ring_mem);
+    trk_uc_free(c);
     trk_track_free(&c->cur, &mem);
     trk_track_free(&c->old, &mem);
     mem.resize(mem.ctx, c, 0);
@@ -116,6 +118,9 @@ static void opened(struct trk_client *c, uint64_t now_ns, const struct trk_ack_p
         law.packet_size > c->conf.packet_size)
         return; /* it did not show that packets of this size arrive, or is more than was offered */
     c->law = c->epoch = law;
+    c->stateless = (law.flags & TRK_LAW_STATELESS) != 0;
+    if (c->stateless && c->up.buf.max < TRK_MINI_UP_WINDOW_BYTES)
+        c->up.buf.max = TRK_MINI_UP_WINDOW_BYTES; /* nothing of a request is released before all of it is used */
     memcpy(c->cont, a->cont, TRK_CONT_BYTES);
     c->cont_ns = now_ns;
     c->reset_token = a->reset_token;
@@ -147,6 +152,9 @@ static void heard(struct trk_client *c, uint64_t now_ns, uint32_t reqno, const s
     c->heard_ns = c->quiet_ns = now_ns;
     c->answered = true;
     c->cannot_open = 0;
+    if (c->away_since_ns != 0) /* its timers stood still */
+        c->progress_ns = c->up.progress_ns = now_ns;
+    c->away_since_ns = 0;
     c->steer = h->steer;
     if (trk_client_ending(c) && !trk_newer32(c->final_reqno, reqno) && c->state == TRK_CLIENT_OPEN)
         enter(c, TRK_CLIENT_CLOSED);
@@ -159,6 +167,36 @@ static uint64_t asked_ns(uint64_t now_ns, uint32_t ts, bool late)
     return late || ago_ns >= now_ns || ago_ns > (uint64_t)TRK_RTO_MAX_US * 1000 ? 0 : now_ns - ago_ns;
 }
 
+/* A stateless service has no final request to answer: both ends know all when both FINs are there. */
+static void end_stateless(struct trk_client *c)
+{
+    if (c->stateless && c->state == TRK_CLIENT_OPEN && trk_client_down_done(c) && c->up.fin_acked)
+        enter(c, TRK_CLIENT_CLOSED);
+}
+
+/* Leaves of the payload what follows a state that is held. */
+static void take_state(struct trk_client *c, uint64_t now_ns, struct trk_data_pkt *d)
+{
+    if (d->ucont != NULL)
+        trk_uc_take(c, d->ucont, d->ucont_len);
+    bool fin = (d->c.flags & TRK_DATA_FIN) != 0;
+    size_t keep = trk_uc_keep(c, d);
+    if (keep == d->payload_len && fin)
+        trk_uc_fin(c, d->state, d->off + d->payload_len);
+    if (keep < d->payload_len || d->up.ack > trk_uc_up(c))
+        trk_uc_unknown(c, now_ns, d->reqno, d->up.ack);
+    d->payload_len = keep;
+    d->c.flags &= (uint16_t)~TRK_DATA_FIN;
+}
+
+/* Bytes of a stateless service may have moved. */
+static void moved(struct trk_client *c, uint64_t una)
+{
+    if (c->stateless && c->down.una != una)
+        trk_uc_advance(c);
+    end_stateless(c);
+}
+
 static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
 {
     struct trk_data_pkt d;
@@ -167,6 +205,11 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
         return rc;
     if (c->state != TRK_CLIENT_OPEN || !plausible(c, d.reqno))
         return TRK_E_UNKNOWN;
+    if (((d.c.flags & TRK_DATA_STATE) != 0) != c->stateless)
+        return TRK_E_FIELD;
+    uint64_t una = c->down.una;
+    if (c->stateless)
+        take_state(c, now_ns, &d);
     c->stat.data_in++;
     if ((d.c.flags & TRK_DATA_LATE) == 0)
         sample(c, now_ns, d.reqno, d.ts);
@@ -178,15 +221,17 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
         return TRK_E_NOMEM; /* as if lost */
     }
     c->keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS;
-    trk_ask_bytes(c, &d);
+    if (keep > 0 || !c->stateless)
+        trk_ask_bytes(c, &d);
     rc = trk_epoch_data(c, now_ns, &d);
     if (rc == TRK_E_DUPLICATE)
         c->stat.data_dup++;
     trk_epoch_unsent(c, d.reqno, d.train_end);
     if (d.cont != NULL)
         trk_epoch_take_cont(c, now_ns, d.cont, d.cont_len, false);
-    trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), &d.up);
+    trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), d.reqno, &d.up);
     heard(c, now_ns, d.reqno, &d.c);
+    moved(c, una);
     if (c->discard)
         trk_client_down_discard(c, now_ns);
     return TRK_OK;
@@ -202,6 +247,32 @@ static void cannot_open(struct trk_client *c, uint64_t now_ns)
     }
     if (c->cannot_open > TRK_CANNOT_OPEN_TRIES)
         trk_client_fail(c, TRK_E_RESET);
+}
+
+/*
+ * The service is not there, and will be: nothing counts as lost, no timer backs off, and one request asks
+ * from time to time.
+ */
+static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a)
+{
+    uint64_t since = c->away_since_ns;
+    trk_epoch_unsent(c, a->reqno, a->train_end);
+    if (a->cont != NULL)
+        trk_epoch_take_cont(c, now_ns, a->cont, a->cont_len, false);
+    trk_up_again(c, a->reqno, false);
+    heard(c, now_ns, a->reqno, &a->c);
+    c->away_since_ns = since != 0 ? since : now_ns;
+    if (since == 0)
+        c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * MS_NS;
+    if (now_ns - c->away_since_ns >= TRK_AWAY_LIMIT_MS * MS_NS)
+        trk_client_fail(c, TRK_E_RESET);
+}
+
+/* A handler saw none of this request's uplink bytes; none of any under way in a space that has ended. */
+static void up_unseen(struct trk_client *c, const struct trk_ack_pkt *a)
+{
+    if (c->stateless)
+        trk_up_again(c, a->reqno, a->reason == TRK_REASON_STALE && c->space_reqno == c->reqno);
 }
 
 static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
@@ -229,6 +300,12 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
             trk_epoch_timeout(c, now_ns, true);
             c->space_reqno = c->reqno; /* answers to the false claim are all alike: one is enough */
         }
+        up_unseen(c, &a);
+        return TRK_OK;
+    case TRK_REASON_AWAY:
+        if (!c->stateless)
+            break;
+        away(c, now_ns, &a);
         return TRK_OK;
     case TRK_REASON_OK:
     case TRK_REASON_NO_DATA:
@@ -237,7 +314,6 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     case TRK_REASON_STALE:
     case TRK_REASON_NO_SERVICE:
     case TRK_REASON_BUSY:
-    case TRK_REASON_AWAY:
     case TRK_REASON_COUNT:
     default:
         break;
@@ -250,8 +326,16 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     }
     if (a.cont != NULL)
         trk_epoch_take_cont(c, now_ns, a.cont, a.cont_len, a.reason == TRK_REASON_STALE);
-    trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), &a.up);
+    if (c->stateless && a.ucont != NULL)
+        trk_uc_take(c, a.ucont, a.ucont_len);
+    if (c->stateless && a.up.ack > trk_uc_up(c))
+        trk_uc_unknown(c, now_ns, a.reqno, a.up.ack);
+    if (c->stateless && a.reason == TRK_REASON_STALE)
+        up_unseen(c, &a);
+    else
+        trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), a.reqno, &a.up);
     heard(c, now_ns, a.reqno, &a.c);
+    moved(c, c->down.una);
     return TRK_OK;
 }
 
@@ -317,7 +401,7 @@ void trk_client_batch_end(struct trk_client *c, uint64_t now_ns)
  * packet before. */
 static bool short_form(const struct trk_client *c, uint64_t now_ns)
 {
-    return c->answered && now_ns - c->request_ns < TRK_DELAY_MIN_NS &&
+    return !c->stateless && c->answered && now_ns - c->request_ns < TRK_DELAY_MIN_NS &&
            (c->final_sent || !trk_client_down_done(c));
 }
 
@@ -333,10 +417,10 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
         n = trk_request_open(c, now_ns, buf, cap);
     } else if (c->state == TRK_CLIENT_OPEN) {
         if (trk_ask_due(c, now_ns))
-            n = trk_request_write(c, now_ns, buf, cap);
+            n = trk_request_write(c, now_ns, false, buf, cap);
         else if (trk_up_ready(c, now_ns)) /* the first of a train carries the continuation */
             n = short_form(c, now_ns) ? trk_request_uplink(c, now_ns, buf, cap)
-                                      : trk_request_write(c, now_ns, buf, cap);
+                                      : trk_request_write(c, now_ns, true, buf, cap);
     }
     if (n > 0) {
         c->last_out_ns = now_ns;
@@ -353,8 +437,15 @@ static uint64_t probe_deadline(const struct trk_client *c)
     return c->progress_ns + 1000 * (!c->probed && probe < rto ? probe : rto);
 }
 
+static bool is_idle(const struct trk_client *c)
+{
+    return c->stateless && trk_uc_idle(c);
+}
+
 static uint64_t keepalive_deadline(const struct trk_client *c)
 {
+    if (is_idle(c))
+        return TRK_NEVER_NS;
     uint64_t last = trk_max64(c->quiet_ns, c->last_out_ns);
     return last + c->keepalive_ns;
 }
@@ -366,6 +457,8 @@ uint64_t trk_client_deadline(const struct trk_client *c)
     case TRK_CLIENT_OPENING:
         return c->open_next_ns;
     case TRK_CLIENT_OPEN:
+        if (c->away_since_ns != 0)
+            return c->away_next_ns;
         at = trk_min64(trk_ask_deadline(c), probe_deadline(c));
         at = trk_min64(at, trk_up_deadline(c));
         return trk_min64(at, keepalive_deadline(c));
@@ -414,10 +507,15 @@ void trk_client_expire(struct trk_client *c, uint64_t now_ns)
         trk_client_fail(c, TRK_E_TIMEOUT);
     if (c->state != TRK_CLIENT_OPEN)
         return;
-    if (now_ns - c->heard_ns > TRK_SILENCE_LIMIT_MS * MS_NS) {
+    if (!is_idle(c) && now_ns - c->heard_ns > TRK_SILENCE_LIMIT_MS * MS_NS) {
         trk_client_fail(c, TRK_E_TIMEOUT);
         return;
     }
+    if (c->away_since_ns != 0) {
+        c->keepalive = now_ns >= c->away_next_ns;
+        return;
+    }
+    trk_uc_expire(c, now_ns);
     expire_asks(c, now_ns);
     trk_up_expire(c, now_ns);
     expire_keepalive(c, now_ns);
@@ -471,8 +569,9 @@ int trk_client_up_space(struct trk_client *c, struct iovec iov[2])
 
 void trk_client_up_commit(struct trk_client *c, uint64_t now_ns, size_t n)
 {
-    (void)now_ns;
     TRK_ASSERT(n <= c->up.buf.cap - (c->up.buf.end - c->up.buf.una));
+    if (is_idle(c))
+        trk_uc_wake(c, now_ns);
     c->up.buf.end += n;
     /* an answer to these bytes that is sent on credit and lost shows by the keep-alive only */
     c->keepalive_ns = TRK_KEEPALIVE_FIRST_MS * MS_NS;
@@ -480,7 +579,8 @@ void trk_client_up_commit(struct trk_client *c, uint64_t now_ns, size_t n)
 
 void trk_client_up_fin(struct trk_client *c, uint64_t now_ns)
 {
-    (void)now_ns;
+    if (is_idle(c))
+        trk_uc_wake(c, now_ns);
     c->up.fin_given = true;
 }
 
@@ -508,6 +608,7 @@ void trk_client_get_info(const struct trk_client *c, struct trk_client_info *inf
 {
     *info = c->stat;
     info->state = c->state;
+    info->stateless = c->stateless;
     info->srtt_us = c->rtt.srtt_us;
     info->rttvar_us = c->rtt.rttvar_us;
     info->rto_us = (uint32_t)trk_rtt_rto_us(&c->rtt, c->backoff);

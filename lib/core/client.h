@@ -58,6 +58,7 @@ struct trk_client_info {
     uint64_t cuts, timeouts, stales, undone_hint, undone;
     uint64_t pkts_in, pkts_out, data_in, data_dup;
     uint64_t up_retransmits;
+    bool stateless; /* the service is: it keeps nothing of the connection */
 };
 
 /* A new connection, OPENING; the first trk_client_write() gives the OPEN. NULL if there is no

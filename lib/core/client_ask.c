@@ -18,6 +18,12 @@ static void want(struct trk_client *c, uint64_t from, uint64_t to)
     struct trk_range gap;
     from = trk_max64(from, c->down.una);
     to = trk_min64(to, c->fin_off);
+    if (c->stateless) { /* what does not fit our buffer comes later, as new */
+        uint64_t limit = trk_rcvbuf_limit(&c->down);
+        if (to > limit)
+            c->ask_off = trk_min64(c->ask_off, limit);
+        to = trk_min64(trk_min64(to, limit), trk_uc_reach(c));
+    }
     while (from < to && trk_ranges_gap(&c->down.above, from, to, &gap)) {
         if (trk_ranges_add(&c->want, &c->mem, gap.start, gap.end) == TRK_E_NOMEM)
             trk_client_fail(c, TRK_E_NOMEM);
@@ -31,6 +37,14 @@ void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e)
     if (e->fresh) /* it may have carried other bytes than asked: whatever is missing below is wanted
                      again */
         want(c, c->down.una, trk_min64(c->down_high, e->off));
+}
+
+void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e, bool nothing)
+{
+    uint64_t end = e->off + e->len;
+    if (e->fresh && !nothing) /* what is new goes on behind what came: see resync() */
+        end = trk_min64(end, c->down_high);
+    want(c, e->off, end);
 }
 
 void trk_ask_holes(struct trk_client *c)
@@ -96,7 +110,8 @@ void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
 /* One past the last new byte that may be asked for now. */
 static uint64_t ask_end(const struct trk_client *c)
 {
-    return trk_min64(trk_rcvbuf_limit(&c->down), c->fin_off);
+    uint64_t end = trk_min64(trk_rcvbuf_limit(&c->down), c->fin_off);
+    return c->stateless ? trk_min64(end, trk_uc_reach(c)) : end;
 }
 
 /* Is there anything that the stream still lacks and nobody was asked for? */
@@ -133,15 +148,31 @@ static uint64_t may_ask(const struct trk_client *c)
     return limit > c->cur.high_asked ? limit - c->cur.high_asked : 0;
 }
 
+/* A stateless service has no credit: the seqs that were not used are asked for anew. */
+static bool can_ask(const struct trk_client *c)
+{
+    return may_ask(c) > 0 || (c->stateless && c->cur.n_unsent > 0);
+}
+
+/* No asks but for repeats while a service is away, or while it is not clear which state is to be. */
+static bool is_held(const struct trk_client *c, uint64_t now_ns)
+{
+    if (c->away_since_ns != 0)
+        return now_ns < c->away_next_ns;
+    return c->limbo_ns != 0 && !c->probe && !c->keepalive;
+}
+
 bool trk_ask_due(struct trk_client *c, uint64_t now_ns)
 {
-    if (c->state != TRK_CLIENT_OPEN)
+    if (c->state != TRK_CLIENT_OPEN || is_held(c, now_ns))
         return false;
-    if (c->ask_now || c->probe || c->keepalive)
+    if (c->stateless && trk_uc_idle(c))
+        return false;
+    if (c->ask_now || c->probe || c->keepalive || c->poke)
         return true;
     if (now_ns >= c->ask_due_ns)
         return true;
-    if (c->arrivals < trk_ask_quantum(c) || !has_need(c) || may_ask(c) == 0)
+    if (c->arrivals < trk_ask_quantum(c) || !has_need(c) || !can_ask(c))
         return false;
     refill(c, now_ns);
     return trk_pace_pkts(&c->pace) > 0;
@@ -152,7 +183,7 @@ void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
     if (c->arrivals == 0 || c->ask_due_ns != TRK_NEVER_NS)
         return;
     uint64_t delay = TRK_DELAY_MAX_NS;
-    if (has_need(c) && may_ask(c) > 0) {
+    if (has_need(c) && can_ask(c)) {
         delay = trk_min64(delay, (uint64_t)c->rtt.srtt_us * 125);
         delay = trk_max64(delay, TRK_DELAY_MIN_NS);
     } else if (has_need(c) && !c->pending && c->cur.n_asked + c->old.n_asked == 0) {
@@ -164,6 +195,37 @@ void trk_ask_schedule(struct trk_client *c, uint64_t now_ns)
     c->ask_due_ns = now_ns + delay;
 }
 
+uint64_t trk_ask_lowest(const struct trk_client *c, uint64_t from)
+{
+    uint64_t low = TRK_NO_OFF;
+    for (uint64_t s = trk_max64(from, c->cur.k + 1); s <= c->cur.high_asked; s++) {
+        const struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        if ((e->state == TRK_SEQ_ASKED || e->state == TRK_SEQ_UNSENT) && e->len > 0)
+            low = trk_min64(low, e->off);
+    }
+    return low;
+}
+
+static void trim_track(struct trk_track *t, uint64_t end, enum trk_seq_state left)
+{
+    for (uint64_t s = t->k + 1; s <= t->high_asked; s++) {
+        struct trk_seq_entry *e = trk_track_at(t, s);
+        if ((e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT) || e->off + e->len <= end)
+            continue;
+        e->len = e->off < end ? (uint16_t)(end - e->off) : 0;
+        if (e->len == 0)
+            trk_track_set(t, e, left);
+    }
+}
+
+void trk_ask_trim(struct trk_client *c, uint64_t end)
+{
+    trim_track(&c->cur, end, TRK_SEQ_UNSENT);
+    trim_track(&c->old, end, TRK_SEQ_NONE);
+    (void)trk_ranges_sub(&c->want, &c->mem, end, UINT64_MAX);
+    c->ask_off = trk_min64(c->ask_off, end);
+}
+
 void trk_ask_unblock(struct trk_client *c)
 {
     if (c->cur.n_asked == 0 && has_need(c) && may_ask(c) > 0)
@@ -172,7 +234,9 @@ void trk_ask_unblock(struct trk_client *c)
 
 uint64_t trk_ask_deadline(const struct trk_client *c)
 {
-    return c->ask_due_ns;
+    if (c->stateless && trk_uc_idle(c))
+        return TRK_NEVER_NS;
+    return c->limbo_ns != 0 ? c->limbo_ns : c->ask_due_ns;
 }
 
 /* Asks for seq entry e to bring [off, off + len). */
@@ -187,32 +251,87 @@ static void book(struct trk_client *c, uint64_t now_ns, struct trk_seq_entry *e,
     e->reqno = c->reqno;
 }
 
+/* Seq s brings [off, off + len): one more block, unless it continues the last. */
+static void count_block(struct trk_ask_window *win, uint64_t s, uint64_t off, uint64_t len)
+{
+    if (win->blocks == 0 || s != win->next_seq || off != win->next_off)
+        win->blocks++;
+    win->next_seq = s + 1;
+    win->next_off = off + len;
+}
+
+/* Half of the room is for what is asked for again. */
+static bool is_full(const struct trk_client *c, const struct trk_ask_window *win)
+{
+    return c->stateless && win->blocks >= win->max_blocks / 2;
+}
+
 /* The next bytes to ask for, lost ones first; false if none. */
-static bool next_bytes(struct trk_client *c, uint64_t *off, uint64_t *len, bool *fresh)
+static bool next_bytes(struct trk_client *c, const struct trk_ask_window *win, uint64_t *off,
+                       uint64_t *len, bool *fresh)
 {
     uint16_t piece = payload_of(c);
-    while (c->want.n > 0) {
-        struct trk_range r = c->want.v[0];
-        *off = r.start;
-        *len = trk_min64(r.end - r.start, piece);
-        *fresh = false;
-        if (trk_ranges_sub(&c->want, &c->mem, r.start, r.start + *len) != TRK_OK)
-            return false;
-        return true;
-    }
-    uint64_t end = ask_end(c);
-    if (c->ask_off >= end)
+    size_t i = trk_ranges_find(&c->want, win->lo);
+    *fresh = i == c->want.n || c->want.v[i].start >= win->hi;
+    *off = *fresh ? c->ask_off : trk_max64(c->want.v[i].start, win->lo);
+    uint64_t end = trk_min64(*fresh ? ask_end(c) : c->want.v[i].end, win->hi);
+    if (*off >= end || *off < win->lo)
         return false;
-    *off = c->ask_off;
-    *len = trk_min64(end - c->ask_off, piece);
-    *fresh = true;
-    c->ask_off += *len;
-    return true;
+    if (*off < win->cut)
+        end = trk_min64(end, win->cut);
+    *len = trk_min64(end - *off, piece);
+    if (*fresh)
+        c->ask_off += *len;
+    return *fresh || trk_ranges_sub(&c->want, &c->mem, *off, *off + *len) == TRK_OK;
+}
+
+/*
+ * A stateless service keeps nothing for seqs that it did not use: what they were to bring is put back,
+ * and they are given out anew, lowest first. They stay unsent until they are asked for again.
+ */
+static void release_unsent(struct trk_client *c)
+{
+    bool above = false; /* newer bytes are under way */
+    for (uint64_t s = c->cur.high_asked; c->cur.n_unsent > 0 && s > c->cur.k; s--) {
+        struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        above |= e->state == TRK_SEQ_ASKED && e->fresh;
+        if (e->state != TRK_SEQ_UNSENT)
+            continue;
+        if (e->fresh && !above)
+            c->ask_off = trk_min64(c->ask_off, trk_max64(e->off, c->down_high));
+        else
+            want(c, e->off, e->off + e->len);
+        e->len = 0;
+        e->fresh = false;
+    }
+    (void)trk_ranges_sub(&c->want, &c->mem, c->ask_off, UINT64_MAX);
+}
+
+/* Returns how many of most are used. */
+static uint64_t rebook_unsent(struct trk_client *c, struct trk_ask_window *win, uint64_t most)
+{
+    uint64_t done = 0;
+    for (uint64_t s = c->cur.k + 1;
+         c->cur.n_unsent > 0 && s <= c->cur.high_asked && done < most; s++) {
+        struct trk_seq_entry *e = trk_track_at(&c->cur, s);
+        uint64_t len;
+        if (e->state != TRK_SEQ_UNSENT)
+            continue;
+        if (is_full(c, win) || !next_bytes(c, win, &e->off, &len, &e->fresh))
+            break;
+        e->len = (uint16_t)len;
+        e->reqno = c->reqno;
+        count_block(win, s, e->off, len);
+        c->overlap[0] = trk_min64(c->overlap[0], s);
+        c->overlap[1] = trk_min64(c->overlap[1], s);
+        done++;
+    }
+    return done;
 }
 
 /* Lost bytes go onto credit that the server already has: a lower seq must not stay unsent below a
  * higher one. */
-static void reuse_unsent(struct trk_client *c, uint64_t now_ns)
+static void reuse_unsent(struct trk_client *c, uint64_t now_ns, const struct trk_ask_window *win)
 {
     if (c->cur.n_unsent == 0 || c->want.n == 0)
         return;
@@ -222,7 +341,7 @@ static void reuse_unsent(struct trk_client *c, uint64_t now_ns)
         bool fresh;
         if (e->state != TRK_SEQ_UNSENT)
             continue;
-        if (!next_bytes(c, &off, &len, &fresh))
+        if (!next_bytes(c, win, &off, &len, &fresh))
             return;
         book(c, now_ns, e, off, len, fresh);
         c->overlap[0] = trk_min64(c->overlap[0], s);
@@ -230,17 +349,24 @@ static void reuse_unsent(struct trk_client *c, uint64_t now_ns)
     }
 }
 
-static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
+static uint64_t ask_new(struct trk_client *c, uint64_t now_ns, struct trk_ask_window *win)
 {
     uint64_t first = c->cur.high_asked + 1, n = trk_min64(may_ask(c), TRK_ASK_PKTS_MAX), done = 0;
     if (c->probe && n == 0)
         n = 1;
     else if (!c->probe)
         n = trk_min64(n, trk_pace_pkts(&c->pace));
-    while (done < n && (c->probe || has_need(c))) {
+    if (c->stateless && c->cur.n_unsent > 0) {
+        release_unsent(c);
+        done = rebook_unsent(c, win, trk_min64(TRK_ASK_PKTS_MAX, trk_pace_pkts(&c->pace)));
+        trk_pace_take(&c->pace, done);
+        n -= trk_min64(n, c->probe ? 0 : done);
+        done = 0;
+    }
+    while (done < n && (c->probe || (has_need(c) && !is_full(c, win)))) {
         uint64_t off, len;
         bool fresh;
-        if (!next_bytes(c, &off, &len, &fresh)) {
+        if (!next_bytes(c, win, &off, &len, &fresh)) {
             if (!c->probe || done > 0)
                 break;
             off = c->down.una; /* a probe repeats the oldest bytes if there are no others */
@@ -253,6 +379,7 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
             break;
         }
         book(c, now_ns, e, off, len, fresh);
+        count_block(win, c->cur.high_asked, off, len);
         done++;
         if (c->probe)
             break;
@@ -261,26 +388,35 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns)
     return first;
 }
 
-/* Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many.
+/*
+ * Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many. Where
+ * there is not room for all, what is asked for the first time goes before repeats.
  */
-static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from, struct trk_ask *out)
+static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
+                        const struct trk_ask_window *win, struct trk_ask *out)
 {
     uint16_t piece = payload_of(c);
-    unsigned n = 0, total = 0;
+    unsigned n = 0, total = 0, first_time = c->stateless ? win->blocks : 0;
     if (trk_client_down_done(c)) /* credit that is left is of no use */
         return 0;
     for (uint64_t s = c->cur.high_asked; s >= from && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
-        if (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT)
+        if ((e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT) || e->off < win->lo ||
+            e->off >= win->hi || e->len == 0)
             continue;
         struct trk_ask *a = n > 0 ? &out[n - 1] : NULL;
-        if (a != NULL && a->first == s + 1 && e->off + piece == a->off && e->len == piece) {
+        uint16_t len = (uint16_t)trk_min64(e->len, win->hi - e->off);
+        bool again = e->reqno != c->reqno;
+        if (a != NULL && a->first == s + 1 && e->off + piece == a->off && len == piece) {
             a->first = s;
             a->off = e->off;
             a->count++;
-            a->len += e->len;
-        } else if (n < TRK_ASKS_MAX) {
-            out[n++] = (struct trk_ask){.first = s, .count = 1, .off = e->off, .len = e->len};
+            a->len += len;
+        } else if (n < win->max_blocks - (again ? first_time : 0)) {
+            out[n++] = (struct trk_ask){.first = s, .count = 1, .off = e->off, .len = len};
+            first_time -= !again && first_time > 0;
+        } else if (first_time > 0) {
+            continue;
         } else {
             break;
         }
@@ -298,7 +434,14 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from, st
     return n;
 }
 
-unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out)
+/* Is there more to ask for than what this window is for? */
+static bool wants_below(const struct trk_client *c, uint64_t off)
+{
+    return c->want.n > 0 && c->want.v[0].start < off;
+}
+
+unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask_window *win,
+                      struct trk_ask *out)
 {
     bool idle = c->cur.n_asked + c->old.n_asked == 0;
     refill(c, now_ns);
@@ -306,13 +449,16 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out
         drop_under_way(c, &c->cur);
         drop_under_way(c, &c->old);
     }
-    reuse_unsent(c, now_ns);
+    if (!c->stateless)
+        reuse_unsent(c, now_ns, win);
     uint64_t from = c->overlap[0];
-    uint64_t first_new = ask_new(c, now_ns);
-    if (c->probe || c->keepalive)
+    uint64_t first_new = ask_new(c, now_ns, win);
+    if (win->all)
         from = c->cur.k + 1;
+    else if (c->stateless)
+        from = c->overlap[0];
     c->rwnd_blocked = c->ask_off >= trk_rcvbuf_limit(&c->down) && c->ask_off < c->fin_off;
-    unsigned n = collect(c, now_ns, from, out);
+    unsigned n = win->only_news && win->blocks == 0 ? 0 : collect(c, now_ns, from, win, out);
     if (first_new <= c->cur.high_asked) {
         c->overlap[0] = c->overlap[1];
         c->overlap[1] = first_new;
@@ -324,9 +470,10 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out
     c->probe = c->keepalive = c->ask_now = false;
     c->arrivals = 0;
     c->ask_due_ns = TRK_NEVER_NS;
-    if (has_need(c) && may_ask(c) > 0) { /* more than one train, or the bucket is empty */
-        c->ask_now = trk_pace_pkts(&c->pace) > 0;
-        c->ask_due_ns = c->ask_now ? TRK_NEVER_NS : now_ns + TRK_DELAY_MIN_NS;
+    if (has_need(c) && can_ask(c)) { /* more than one train, or the bucket is empty */
+        bool pace = trk_pace_pkts(&c->pace) > 0;
+        c->ask_now = pace && (!c->stateless || win->blocks > 0 || wants_below(c, win->lo));
+        c->ask_due_ns = pace ? TRK_NEVER_NS : now_ns + TRK_DELAY_MIN_NS;
     }
     return n;
 }

@@ -251,7 +251,9 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
         late_arrival(c, t, d->seq);
     if (was == TRK_SEQ_LOST && t == &c->old)
         note_undo(c, d);
-    if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
+    if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && c->stateless)
+        trk_ask_rest(c, &asked, d->payload_len == 0);
+    else if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
     if ((d->c.flags & TRK_DATA_LATE) == 0 &&
         (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
@@ -270,16 +272,17 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
 /*
  * An answer that brought DATA says that nothing above train_end was sent yet of all that was asked
  * until then; one that brought none speaks of its own asks alone: others may have been sent, and
- * lost.
+ * lost. So does every answer of a stateless service (`alone`).
  */
-static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end)
+static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end, bool alone)
 {
     uint64_t from = trk_max64(trk_max64(train_end, t->high_sent), t->k) + 1;
     if (t->n_asked == 0)
         return;
     for (uint64_t s = t->high_asked; s >= from; s--) {
         struct trk_seq_entry *e = trk_track_at(t, s);
-        bool told = train_end != 0 ? !trk_newer32(e->reqno, reqno) : e->reqno == reqno;
+        bool told =
+            train_end != 0 && !alone ? !trk_newer32(e->reqno, reqno) : e->reqno == reqno;
         if (e->state == TRK_SEQ_ASKED && told)
             trk_track_set(t, e, TRK_SEQ_UNSENT);
     }
@@ -293,7 +296,7 @@ void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
     sent_up_to(&c->cur, train_end);
-    unsent_in(&c->cur, reqno, train_end);
+    unsent_in(&c->cur, reqno, train_end, c->stateless);
 }
 
 void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a)

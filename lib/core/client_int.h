@@ -3,8 +3,11 @@
  *
  *   client.c          life, opening, reading answers, timers
  *   client_epoch.c    continuations, cuts, timeouts, loss detection (protocol: THE STATELESS
- * WINDOW) client_ask.c      what to ask for next: limits, stream ranges, pacing client_request.c
- * writing REQUEST, UPLINK, OPEN, RESET client_up.c       the uplink: a plain stateful sender
+ *                     WINDOW)
+ *   client_ask.c      what to ask for next: limits, stream ranges, pacing
+ *   client_request.c  writing REQUEST, UPLINK, OPEN, RESET
+ *   client_up.c       the uplink: a plain stateful sender
+ *   client_ucont.c    user continuations of a stateless service: held, presented
  */
 #ifndef TRK_CORE_CLIENT_INT_H
 #define TRK_CORE_CLIENT_INT_H
@@ -16,6 +19,7 @@
 #include "core/rtt.h"
 #include "core/sndbuf.h"
 #include "core/track.h"
+#include "core/ucont.h"
 
 #define TRK_NO_OFF UINT64_MAX
 
@@ -40,6 +44,28 @@ enum {
     TRK_TOLD_MAX = 4, /* refreshes on their way at once: one per round trip, usually */
     TRK_WANT_RANGES_MAX = 4096,
     TRK_SEGS_MAX = 1 << 16, /* uplink packets in flight */
+    TRK_UCONTS_HELD_MAX = 8, /* a state or two, and places in them */
+    TRK_AWAY_AGAIN_MS = 500, /* a service that restarts is missed for no longer */
+    TRK_AWAY_LIMIT_MS = 60000,
+    TRK_UP_ROOM_BYTES = 256, /* of a REQUEST, kept from asks if uplink bytes wait */
+};
+
+/* A user continuation. */
+struct trk_held {
+    struct trk_ucont u; /* its end: as known of its state by now */
+    uint16_t len;
+    uint8_t bytes[TRK_UCONT_BYTES_MAX];
+};
+
+/* What one REQUEST may ask for. */
+struct trk_ask_window {
+    uint64_t lo, hi;     /* stream offsets */
+    uint64_t cut;        /* no seq is to carry bytes of both sides of it */
+    unsigned max_blocks; /* asks that have room */
+    bool all;            /* everything outstanding again */
+    bool only_news;      /* nothing, if all that could be asked for has been sent already */
+    unsigned blocks;     /* out: of what is asked for now that was not before */
+    uint64_t next_seq, next_off;
 };
 
 /* An uplink packet in flight. */
@@ -50,7 +76,12 @@ struct trk_seg {
     uint16_t len;
     bool fin;
     bool repeat;
-    enum { SEG_SENT, SEG_LOST, SEG_ACKED } state;
+    enum {
+        SEG_SENT,
+        SEG_LOST,
+        SEG_ACKED, /* or held by the server; a stateless one may lose it again */
+    } state;
+    uint32_t held_reqno; /* stateless: of the answer that said so */
 };
 
 struct trk_uplink {
@@ -70,6 +101,7 @@ struct trk_uplink {
     unsigned backoff;
     bool probed;
     uint64_t retransmits;
+    uint32_t held_reqno; /* stateless: newest request whose answer said what is held */
 };
 
 struct trk_client {
@@ -157,6 +189,18 @@ struct trk_client {
 
     struct trk_uplink up;
     struct trk_client_info stat;
+
+    /* of a stateless service: client_ucont.c */
+    bool stateless;
+    struct trk_held *held; /* owned; TRK_UCONTS_HELD_MAX of them, at first use */
+    unsigned n_held;       /* one path of states, ascending by `from`; the newest state last */
+    uint32_t held_reqno;   /* earlier requests presented none of the newest state */
+    bool poke;             /* the service is to look again at uplink bytes that it has */
+    uint64_t limbo_ns;     /* bytes came whose state is not known: asked again then; 0: no */
+    uint64_t limbo_next_ns; /* not sooner */
+    uint64_t limbo_up;     /* uplink bytes below were consumed in a state that is not known */
+    uint64_t away_since_ns; /* nothing but AWAY was heard since; 0: no */
+    uint64_t away_next_ns; /* next try */
 };
 
 /* 32 bits of us: the timestamps on the wire. */
@@ -211,6 +255,8 @@ uint64_t trk_epoch_limit(const struct trk_client *c);
 void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d);
 /* Puts the missing part of a seq's range back in the queue. */
 void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e);
+/* Of a stateless service: a seq came, and what of its range did not is wanted; nothing: no byte did. */
+void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e, bool nothing);
 /* Wants every hole below the highest byte received, whatever is under way. */
 void trk_ask_holes(struct trk_client *c);
 /* Nothing is under way any more: wants all that is missing, from the lowest byte on. */
@@ -224,11 +270,18 @@ void trk_ask_unblock(struct trk_client *c);
 /* When it will be, if nothing else happens. */
 uint64_t trk_ask_deadline(const struct trk_client *c);
 /* Chooses what this request asks for and notes it as asked. Returns the number of blocks. */
-unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask *out);
+unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask_window *win,
+                      struct trk_ask *out);
+/* There is nothing at or beyond end: what was asked for there is room for something else. */
+void trk_ask_trim(struct trk_client *c, uint64_t end);
+/* The lowest offset that is asked for in seqs from `from` on; TRK_NO_OFF if none is. */
+uint64_t trk_ask_lowest(const struct trk_client *c, uint64_t from);
 uint32_t trk_ask_quantum(const struct trk_client *c);
 
 /* client_request.c */
-size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
+/* for_up: for the sake of uplink bytes; a stateless service must see its newest state then. */
+size_t trk_request_write(struct trk_client *c, uint64_t now_ns, bool for_up, uint8_t *buf,
+                         size_t cap);
 size_t trk_request_open(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
 size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap);
 size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap);
@@ -236,10 +289,15 @@ size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, s
 /* client_up.c */
 void trk_up_init(struct trk_uplink *u, size_t window_bytes);
 void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem, const struct trk_mem *ring_mem);
-/* What an answer says of the uplink; request_ns: when the request left that it answers, 0 if that is
- * not known. */
-void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
+/* What an answer to request reqno says of the uplink; request_ns: when that left, 0 if it is not
+ * known. */
+void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns, uint32_t reqno,
                 const struct trk_up_state *up);
+/* Bytes that went with request reqno, or all that are under way, came to nothing: again, at once. It
+ * says nothing about the path. */
+void trk_up_again(struct trk_client *c, uint32_t reqno, bool all);
+/* Held or under way, bytes below `end` were used up there and are not known to be: again. */
+void trk_up_again_below(struct trk_client *c, uint64_t end);
 /* May (and can) a packet with uplink bytes or FIN go now? */
 bool trk_up_ready(struct trk_client *c, uint64_t now_ns);
 /* The next one, at most `room` payload bytes, booked as sent with request tx. NULL if there is no
@@ -249,5 +307,33 @@ uint64_t trk_up_deadline(const struct trk_client *c);
 void trk_up_expire(struct trk_client *c, uint64_t now_ns);
 /* Bytes wait, but the server gave no room for them. */
 bool trk_up_blocked(const struct trk_client *c);
+
+/* client_ucont.c: only for stateless services */
+/* Takes a user continuation that came with an answer. */
+void trk_uc_take(struct trk_client *c, const uint8_t *ucont, size_t len);
+void trk_uc_free(struct trk_client *c);
+/* How much of the payload, from its front on, may be taken: it follows a state that is held. */
+size_t trk_uc_keep(const struct trk_client *c, const struct trk_data_pkt *d);
+/* The downlink ends at `end` in this state. */
+void trk_uc_fin(struct trk_client *c, uint64_t state, uint64_t end);
+/* Bytes were taken: what lies below them is needed no more; at the end the service looks again. */
+void trk_uc_advance(struct trk_client *c);
+/* Bytes of this answer were left, or uplink bytes below up_ack used: their state has not come. */
+void trk_uc_unknown(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uint64_t up_ack);
+/* Time to ask again for what came to nothing. */
+void trk_uc_expire(struct trk_client *c, uint64_t now_ns);
+/* Uplink bytes below are consumed, the FIN counting one. */
+uint64_t trk_uc_up(const struct trk_client *c);
+/* One past what can be had, now or in answer to uplink bytes that are not consumed yet. */
+uint64_t trk_uc_reach(const struct trk_client *c);
+/* Nothing can come, and nothing is to be sent. */
+bool trk_uc_idle(const struct trk_client *c);
+/* Something is going to be sent after idleness. */
+void trk_uc_wake(struct trk_client *c, uint64_t now_ns);
+/* Which one this request presents (NULL: none is held), and what may be asked for with it. */
+const struct trk_held *trk_uc_present(struct trk_client *c, bool for_up,
+                                      struct trk_ask_window *win);
+/* Is it of the newest state? Uplink bytes go with no other. */
+bool trk_uc_is_newest(const struct trk_client *c, const struct trk_held *h);
 
 #endif

@@ -99,9 +99,33 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     }
 }
 
-size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, size_t cap)
+/*
+ * The user continuation of a stateless service, and how many asks have room beside it, all the ranges
+ * that there can be, and some uplink bytes if any wait. Returns whether they may go with it.
+ */
+static bool fill_ucont(struct trk_client *c, bool for_up, bool up_waits, size_t size,
+                       struct trk_request_pkt *q, struct trk_ask_window *win)
+{
+    const struct trk_held *h = trk_uc_present(c, for_up, win);
+    size_t used = TRK_REQUEST_BYTES + 8u * TRK_PROOF_RANGES_MAX + q->cont_len;
+    if (h != NULL) {
+        q->ucont = h->bytes;
+        q->ucont_len = h->len;
+        used += h->len;
+    }
+    bool up = up_waits && trk_uc_is_newest(c, h);
+    used += up ? TRK_UP_ROOM_BYTES : 0;
+    win->max_blocks = size > used + 40 ? (unsigned)(size - used) / 20 : 2;
+    if (win->max_blocks > TRK_ASKS_MAX)
+        win->max_blocks = TRK_ASKS_MAX;
+    return up;
+}
+
+size_t trk_request_write(struct trk_client *c, uint64_t now_ns, bool for_up, uint8_t *buf,
+                         size_t cap)
 {
     uint8_t bytes[TRK_PACKET_V4_BYTES];
+    size_t size = c->epoch.packet_size < cap ? c->epoch.packet_size : cap;
     struct trk_request_pkt q = {
         .c = {.steer = c->steer, .cid = c->conf.cid},
         .reqno = c->reqno,
@@ -110,14 +134,18 @@ size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, si
         .cont_len = TRK_CONT_BYTES,
         .up_off = c->up.next,
     };
+    struct trk_ask_window win = {.hi = UINT64_MAX, .max_blocks = TRK_ASKS_MAX};
+    win.all = c->probe || c->keepalive;
+    bool up = true;
     if (c->probe)
         q.c.flags |= TRK_REQ_PROBE;
-    q.n_asks = (uint8_t)trk_ask_fill(c, now_ns, q.ask);
+    if (c->stateless)
+        up = fill_ucont(c, for_up, trk_up_ready(c, now_ns), size, &q, &win);
+    q.n_asks = (uint8_t)trk_ask_fill(c, now_ns, &win, q.ask);
     fill_claim(c, now_ns, &q);
     q.down_una = c->down.una + (trk_client_down_done(c) ? 1 : 0);
-    size_t head = TRK_REQUEST_BYTES + 8u * q.n_ranges + 20u * q.n_asks + q.cont_len;
-    size_t size = c->epoch.packet_size < cap ? c->epoch.packet_size : cap;
-    if (trk_up_ready(c, now_ns) && head < size) {
+    size_t head = TRK_REQUEST_BYTES + 8u * q.n_ranges + 20u * q.n_asks + q.cont_len + q.ucont_len;
+    if (up && trk_up_ready(c, now_ns) && head < size) {
         const struct trk_seg *seg = trk_up_take(c, now_ns, q.reqno, size - head);
         if (seg != NULL) {
             trk_sndbuf_copy(&c->up.buf, seg->off, bytes, seg->len);
@@ -132,6 +160,7 @@ size_t trk_request_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, si
     TRK_ASSERT(n > 0);
     c->reqno++;
     c->request_ns = now_ns;
+    c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * UINT64_C(1000000);
     if (trk_client_down_done(c) && !c->final_sent) {
         c->final_sent = true;
         c->final_reqno = q.reqno;

@@ -78,6 +78,8 @@ bool trk_up_ready(struct trk_client *c, uint64_t now_ns)
     uint32_t w = u->cwnd_q >> TRK_Q;
     if (!window_open(c))
         return false;
+    if (c->away_since_ns != 0 && now_ns < c->away_next_ns)
+        return false;
     trk_pace_fill(&u->pace, now_ns, w, c->rtt.srtt_us, w < u->ssthresh, BURST_PKTS);
     u->paced_ns = trk_pace_pkts(&u->pace) > 0 ? 0 : now_ns + TRK_DELAY_MIN_NS;
     return u->paced_ns == 0;
@@ -113,6 +115,28 @@ static bool make_room(struct trk_client *c)
     return false;
 }
 
+/*
+ * Joins lost packet i with those behind it that were lost too, as far as there is room. A stateless service
+ * may lose all that it holds at once, and what came in small pieces must not go so again.
+ */
+static void join_lost(struct trk_uplink *u, size_t i, size_t room)
+{
+    struct trk_seg *s = seg_at(u, i);
+    size_t j = i + 1;
+    for (; j < u->n && !s->fin; j++) {
+        const struct trk_seg *t = seg_at(u, j);
+        if (t->state != SEG_LOST || t->off != s->off + s->len || s->len + (size_t)t->len > room)
+            break;
+        s->len = (uint16_t)(s->len + t->len);
+        s->fin = t->fin;
+        u->n_lost--;
+    }
+    size_t gone = j - (i + 1);
+    for (; gone > 0 && j < u->n; j++)
+        *seg_at(u, j - gone) = *seg_at(u, j);
+    u->n -= gone;
+}
+
 /* The oldest lost packet; cut in two if it is too large for the room there is. */
 static struct trk_seg *take_lost(struct trk_client *c, size_t room)
 {
@@ -136,6 +160,8 @@ static struct trk_seg *take_lost(struct trk_client *c, size_t room)
         u->n_lost++;
     }
     struct trk_seg *s = seg_at(u, i);
+    if (c->stateless)
+        join_lost(u, i, room);
     u->n_lost--;
     u->retransmits++;
     s->repeat = true;
@@ -227,15 +253,13 @@ static void find_lost(struct trk_client *c, uint64_t newest_ns)
         cut_window(c, false);
 }
 
-static bool covered(const struct trk_up_state *up, const struct trk_seg *s)
+void trk_up_again(struct trk_client *c, uint32_t reqno, bool all)
 {
-    uint64_t end = s->off + s->len + (s->fin ? 1 : 0);
-    if (end <= up->ack)
-        return true;
-    for (unsigned i = 0; i < up->n_sacks; i++)
-        if (!s->fin && s->len > 0 && up->sack[i].start <= s->off && end <= up->sack[i].end)
-            return true;
-    return false;
+    for (size_t i = 0; i < c->up.n; i++) {
+        struct trk_seg *s = seg_at(&c->up, i);
+        if (s->state == SEG_SENT && (all || s->tx == reqno))
+            lose(&c->up, s);
+    }
 }
 
 /* An application took part of the segment's bytes: they are released, and must not be sent again.
@@ -248,13 +272,83 @@ static void trim(struct trk_seg *s, uint64_t ack)
     }
 }
 
-void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
+/* Held until now, and not any more. */
+static void renege(struct trk_uplink *u, struct trk_seg *s)
+{
+    trim(s, u->buf.una);
+    s->state = SEG_LOST;
+    u->n_lost++;
+}
+
+void trk_up_again_below(struct trk_client *c, uint64_t end)
+{
+    struct trk_uplink *u = &c->up;
+    for (size_t i = 0; i < u->n; i++) {
+        struct trk_seg *s = seg_at(u, i);
+        if (s->off + s->len + (s->fin ? 1 : 0) <= u->buf.una || s->off >= end)
+            continue;
+        if (s->state == SEG_SENT)
+            lose(u, s);
+        else if (s->state == SEG_ACKED)
+            renege(u, s);
+    }
+}
+
+static bool covered(const struct trk_up_state *up, const struct trk_seg *s)
+{
+    uint64_t end = s->off + s->len + (s->fin ? 1 : 0);
+    if (end <= up->ack)
+        return true;
+    for (unsigned i = 0; i < up->n_sacks; i++)
+        if (!s->fin && s->len > 0 && up->sack[i].start <= s->off && end <= up->sack[i].end)
+            return true;
+    return false;
+}
+
+/*
+ * What a stateless service holds beyond its continuation is soft: what an answer to a later request does
+ * not name any more is lost. It names the lowest ranges; nothing is said of what lies above them where
+ * there was no room for all.
+ */
+static void find_reneged(struct trk_uplink *u, uint32_t reqno, const struct trk_up_state *up)
+{
+    uint64_t said_to =
+        up->n_sacks == TRK_SACKS_MAX ? up->sack[TRK_SACKS_MAX - 1].end : UINT64_MAX;
+    if (trk_newer32(u->held_reqno, reqno))
+        return;
+    u->held_reqno = reqno;
+    for (size_t i = 0; i < u->n && seg_at(u, i)->off < said_to; i++) {
+        struct trk_seg *s = seg_at(u, i);
+        if (s->state == SEG_ACKED && !covered(up, s) && trk_newer32(reqno, s->held_reqno))
+            renege(u, s);
+    }
+}
+
+/* What an answer of a stateless service says: consumed is what a continuation in hand says, not more. */
+static struct trk_up_state own_state(const struct trk_client *c, const struct trk_up_state *up)
+{
+    struct trk_up_state own = *up;
+    own.ack = trk_uc_up(c);
+    return own;
+}
+
+void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns, uint32_t reqno,
                 const struct trk_up_state *up)
 {
     struct trk_uplink *u = &c->up;
+    struct trk_up_state own;
+    uint64_t ack = up->ack;
+    if (c->stateless) {
+        own = own_state(c, up);
+        ack = trk_min64(ack, own.ack);
+        up = &own;
+        for (size_t i = 0; i < u->n; i++)
+            if (own.ack < seg_at(u, i)->off + seg_at(u, i)->len)
+                trim(seg_at(u, i), own.ack); /* what is held is named from there on */
+    }
     if (up->ack > u->next + (u->fin_sent ? 1 : 0))
         return; /* never sent */
-    u->limit = trk_max64(u->limit, up->ack + up->credit_bytes);
+    u->limit = trk_max64(u->limit, ack + up->credit_bytes);
     bool full = u->in_flight + 1 >= (u->cwnd_q >> TRK_Q) || u->n_lost > 0 || has_new(u);
     uint32_t acked = 0;
     uint64_t newest_ns = 0;
@@ -271,6 +365,7 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
         else
             u->n_lost--;
         s->state = SEG_ACKED;
+        s->held_reqno = reqno;
         newest_ns = trk_max64(newest_ns, s->sent_ns);
         if (u->in_recovery && !trk_newer32(u->recover_tx, s->tx))
             u->in_recovery = false;
@@ -278,6 +373,8 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns,
             u->fin_acked = true;
         acked++;
     }
+    if (c->stateless)
+        find_reneged(u, reqno, up);
     bool moved = up->ack > u->buf.una; /* part of a segment counts: what did not fit a small window */
     trk_sndbuf_release(&u->buf, &c->ring_mem, up->ack);
     while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED &&

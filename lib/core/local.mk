@@ -18,4 +18,5 @@ noinst_LTLIBRARIES += %D%/libcore.la
     %D%/track.c %D%/track.h \
     %D%/sndbuf.c %D%/sndbuf.h \
     %D%/client.c %D%/client_epoch.c %D%/client_ask.c %D%/client_request.c %D%/client_up.c \
+    %D%/client_ucont.c \
     %D%/client.h %D%/client_int.h
