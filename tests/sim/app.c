@@ -4,6 +4,7 @@
 
 #include "rng.h"
 #include "sim.h"
+#include "simmini.h"
 
 enum { PAGE = 65536, TICK_NS = 2000000 };
 
@@ -63,7 +64,7 @@ uint64_t app_written(const struct app *a, uint64_t now_ns)
 
 bool app_ended(const struct app *a, uint64_t now_ns)
 {
-    if (a->fin_after_eof && !a->eof)
+    if ((a->fin_after_eof && !a->eof) || now_ns < a->fin_ns)
         return false;
     uint64_t total = a->kind == APP_ECHO ? a->read : a->out_total;
     return (a->kind != APP_ECHO || a->eof) && app_written(a, now_ns) == total && now_ns >= a->start_ns;
@@ -79,6 +80,34 @@ size_t app_would_read(const struct app *a, uint64_t now_ns)
     return by_now > a->read ? (size_t)(by_now - a->read) : 0;
 }
 
+/* At most an answer's rest, of any version that it can still be of. */
+static size_t read_version(struct app *a, const uint8_t *p, size_t n)
+{
+    uint8_t want[512];
+    uint64_t left = a->answer_bytes - a->read % a->answer_bytes;
+    size_t run = n < sizeof want ? n : sizeof want;
+    run = left < run ? (size_t)left : run;
+    for (unsigned v = 0; v < a->versions; v++) {
+        uint64_t salt = simmini_salt(a->in_salt, v);
+        if (left == a->answer_bytes) {
+            a->alive |= 1u << v;
+            a->chain[v] = simmini_chain(salt, a->read);
+        }
+        if ((a->alive >> v & 1) == 0)
+            continue;
+        app_bytes(salt, a->read, want, run);
+        if (a->chained)
+            simmini_link(&a->chain[v], want, run);
+        if (memcmp(want, p, run) != 0)
+            a->alive &= ~(1u << v);
+    }
+    if (a->alive == 0 && !a->wrong) {
+        a->wrong = true;
+        a->wrong_at = a->read;
+    }
+    return run;
+}
+
 void app_read(struct app *a, const uint8_t *p, size_t n)
 {
     make_page();
@@ -90,7 +119,9 @@ void app_read(struct app *a, const uint8_t *p, size_t n)
         size_t run = PAGE - (size_t)(a->read & (PAGE - 1));
         if (run > n)
             run = n;
-        if (!a->wrong && memcmp(p, page + place(a->in_salt, a->read), run) != 0) {
+        if (a->versions != 0)
+            run = read_version(a, p, n);
+        else if (!a->wrong && memcmp(p, page + place(a->in_salt, a->read), run) != 0) {
             a->wrong = true;
             a->wrong_at = a->read;
         }
@@ -114,6 +145,8 @@ uint64_t app_next_ns(const struct app *a, uint64_t now_ns)
     uint64_t next = SIM_NEVER;
     if (now_ns < a->start_ns)
         next = min_u64(next, a->start_ns);
+    if (now_ns < a->fin_ns)
+        next = min_u64(next, a->fin_ns);
     if (now_ns < a->pause_to_ns)
         next = min_u64(next, now_ns < a->pause_from_ns ? a->pause_from_ns : a->pause_to_ns);
     if ((a->out_rate != 0 && app_written(a, now_ns) < a->out_total) || (a->in_rate != 0 && !a->eof))

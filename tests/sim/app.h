@@ -23,8 +23,11 @@ struct app {
     uint64_t out_rate;  /* bytes per second; 0: at once */
     uint64_t start_ns;  /* writes nothing before */
     uint64_t ask_bytes, answer_bytes; /* of ASK and ANSWER */
+    uint64_t fin_ns;    /* no FIN before */
     bool fin_after_eof; /* sends its FIN only when it has read the other's */
     uint64_t in_total;  /* what it must read */
+    unsigned versions;  /* each answer_bytes of it are of any one of so many; 0: there is one */
+    bool chained;       /* and each byte of an answer depends on those before: simmini.h */
     uint64_t in_rate;   /* 0: as it comes */
     uint64_t pause_from_ns, pause_to_ns; /* does not read in between */
     /* state */
@@ -32,6 +35,8 @@ struct app {
     bool eof;
     bool wrong; /* a byte was not the right one, or too many, or an early end */
     uint64_t wrong_at;
+    uint32_t alive;     /* versions that this answer can be of */
+    uint64_t chain[32]; /* their running states */
 };
 
 /* The bytes [off, off + n) of a stream. */

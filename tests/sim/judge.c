@@ -8,7 +8,7 @@
 
 #include "core/cont.h"
 
-enum { IW = 10, SEQS_MAX = 1 << 24 };
+enum { IW = 10, SEQS_MAX = 1 << 24, CONTS_BYTES = 2 + 512 + 2 + 166 };
 
 static void fail(struct judge *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -240,7 +240,7 @@ void judge_arrival(struct judge *c, const uint8_t *p, size_t len)
     c->answers = 0;
     c->answer_data = 0;
     c->answer_bytes = 0;
-    c->answer_stale = c->answer_bad = false;
+    c->answer_stale = c->answer_bad = c->answer_ucont = false;
     if (len < 72 || p[0] != 0x22)
         return;
     struct trk_request_pkt q; /* only to know whether it is well formed: codecs have tests of their own */
@@ -308,6 +308,7 @@ void judge_answer(struct judge *c, const uint8_t *p, size_t len)
     unsigned reason = p[22];
     c->answer_stale |= reason == 4;
     c->answer_bad |= reason == 5;
+    c->answer_ucont |= (at(p, 2, 2) & 0x20) != 0;
     const struct judge_req *r = covering(c, p);
     if (c->now != NULL && r == c->now && reason < 4 && !c->answer_stale && at(p, 30, 6) != c->now->limit)
         fail(c, "limit %" PRIu64 " in an ACK, not %" PRIu64, at(p, 30, 6), c->now->limit);
@@ -324,7 +325,8 @@ void judge_arrival_done(struct judge *c, enum trk_verdict v)
         return;
     if (c->answers == 0 && v == TRK_V_REQUEST)
         fail(c, "request %u was not answered", c->now->reqno);
-    if (c->answer_data == 0 && v == TRK_V_REQUEST && c->answer_bytes > c->now_len)
+    uint64_t most = c->now_len + (c->answer_ucont ? CONTS_BYTES : 0);
+    if (c->answer_data == 0 && v == TRK_V_REQUEST && c->answer_bytes > most)
         fail(c, "%" PRIu64 " bytes without DATA for a request of %zu", c->answer_bytes, c->now_len);
     if (v == TRK_V_REQUEST && c->now_bad_proof && !c->answer_bad && !c->answer_stale)
         c->accepted_false++;

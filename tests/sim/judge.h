@@ -51,7 +51,7 @@ struct judge {
     bool now_bad_proof;
     unsigned answers;
     uint64_t answer_data, answer_bytes;
-    bool answer_stale, answer_bad;
+    bool answer_stale, answer_bad, answer_ucont;
     /* totals */
     uint64_t requests, data, accepted_false, hash;
     uint64_t window_max;

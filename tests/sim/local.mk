@@ -11,11 +11,13 @@ noinst_PROGRAMS += %D%/simrun
     %D%/app.c %D%/app.h \
     %D%/judge.c %D%/judge.h \
     %D%/named.c %D%/named.h \
+    %D%/named_mini.c %D%/named_mini.h \
     %D%/realseal.c %D%/realseal.h \
     %D%/scenario.c \
     %D%/sim.c %D%/sim.h \
     %D%/simclient.c %D%/simclient.h \
     %D%/simlink.c %D%/simlink.h \
+    %D%/simmini.c %D%/simmini.h \
     %D%/simserver.c %D%/simserver.h \
     %D%/table.c %D%/table.h \
     %D%/tcp.c %D%/tcp.h \

@@ -4,10 +4,33 @@
 
 #include "world.h"
 
+/* The client of a stateless service. */
+static void tie_mini(struct scenario *sc, uint64_t up_salt, uint64_t down_salt)
+{
+    struct app *c = &sc->app;
+    struct simmini_conf *m = &sc->server.mini;
+    bool asks = m->kind == SIMMINI_SEEKABLE || m->kind == SIMMINI_CHAINED;
+    m->up_salt = c->out_salt = up_salt;
+    m->down_salt = c->in_salt = down_salt;
+    c->ask_bytes = m->ask_bytes;
+    c->answer_bytes = m->answer_bytes;
+    c->in_total = m->kind == SIMMINI_UPLOAD ? m->answer_bytes : m->n_requests * m->answer_bytes;
+    c->chained = m->kind == SIMMINI_CHAINED;
+    c->versions = m->version_every_ns != 0 ? SIMMINI_VERSIONS_MAX : c->chained ? 1 : 0;
+    c->fin_after_eof = m->close_first && m->kind != SIMMINI_UPLOAD;
+    if (asks)
+        c->out_total = m->n_requests * m->ask_bytes;
+    sc->may_reset = m->version_every_ns != 0;
+}
+
 void scenario_tie(struct scenario *sc)
 {
     struct app *c = &sc->app, *s = &sc->server.app;
     uint64_t down_salt = sc->seed * 2 + 1, up_salt = sc->seed * 2 + 2;
+    if (sc->server.mini.kind != SIMMINI_NONE) {
+        tie_mini(sc, up_salt, down_salt);
+        return;
+    }
     if (!sc->server.soft) {
         sc->server.file_salt = c->in_salt = down_salt;
         c->in_total = sc->server.file_bytes;
@@ -18,6 +41,22 @@ void scenario_tie(struct scenario *sc)
     s->in_total = c->out_total;
     s->out_salt = c->in_salt = s->kind == APP_ECHO ? up_salt : down_salt;
     c->in_total = s->kind == APP_ECHO ? c->out_total : s->out_total;
+}
+
+void scenario_mini(uint64_t seed, enum simmini_kind kind, struct scenario *sc)
+{
+    scenario_plain(seed, 0, sc);
+    sc->server.mini = (struct simmini_conf){.kind = kind,
+                                            .n_requests = 1,
+                                            .ask_bytes = 100,
+                                            .answer_bytes = 1 << 20,
+                                            .batch = 1,
+                                            .close_first = true,
+                                            .checkpoint_bytes = 8192,
+                                            .chunk_bytes = 4096,
+                                            .rate = 1 << 20,
+                                            .reasm_bytes = 1 << 20};
+    scenario_tie(sc);
 }
 
 void scenario_plain(uint64_t seed, uint64_t bytes, struct scenario *sc)
@@ -147,6 +186,73 @@ static void draw_near(struct rng *r, struct scenario *sc)
     sc->server.file_bytes = rng_log(r, 10, 23);
 }
 
+/* What a stateless service's soft state goes through, where what the client sends can do without it. */
+static void draw_amnesia(struct rng *r, struct scenario *sc)
+{
+    struct simmini_conf *m = &sc->server.mini;
+    uint64_t pkts = m->kind == SIMMINI_UPLOAD ? m->chunk_bytes / 1000 + 1 : m->ask_bytes / 1000 + 1;
+    bool one_packet = m->kind == SIMMINI_UPLOAD ? m->chunk_bytes == 1 : m->ask_bytes <= 200 && sc->app.kind == APP_ASK;
+    if (rng_below(r, 4) == 0)
+        m->reasm_drop_ppm = (uint32_t)(rng_log(r, 10, 16) / pkts); /* or no request would ever be whole */
+    if (rng_below(r, 4) == 0)
+        m->reasm_drop_at = rng_in(r, 2, 60);
+    if (one_packet && rng_below(r, 3) == 0)
+        m->reasm_none = true;
+    if (rng_below(r, 3) == 0 && pkts <= 3)
+        m->n_objects = (unsigned)rng_in(r, 2, 3);
+    if (rng_below(r, 6) == 0)
+        sc->server.amnesia = rng_below(r, 2) != 0 ? AMNESIA_ALL : AMNESIA_OBJECT;
+    if (rng_below(r, 8) == 0) {
+        m->away_from_ns = rng_in(r, 0, 2000) * SIM_MS;
+        m->away_to_ns = m->away_from_ns + rng_log(r, 5, 14) * SIM_MS;
+    }
+}
+
+/* A stateless service in place of what was drawn. */
+static void draw_mini(struct rng *r, struct scenario *sc, uint64_t most)
+{
+    struct simmini_conf *m = &sc->server.mini;
+    struct app *c = &sc->app;
+    *m = (struct simmini_conf){.kind = (enum simmini_kind)rng_in(r, SIMMINI_SEEKABLE, SIMMINI_PUSH),
+                               .n_requests = rng_in(r, 1, 20),
+                               .ask_bytes = rng_log(r, 0, 8),
+                               .answer_bytes = rng_log(r, 0, 16) % most + 1,
+                               .batch = rng_in(r, 1, 3),
+                               .close_first = rng_below(r, 2) != 0,
+                               .checkpoint_bytes = rng_log(r, 10, 14),
+                               .chunk_bytes = rng_below(r, 3) == 0 ? 1 : rng_log(r, 0, 13),
+                               .use_need = rng_below(r, 2) != 0,
+                               .rate = rng_log(r, 12, 20),
+                               .reasm_bytes = 200000};
+    if (rng_below(r, 3) == 0)
+        m->ucont_bytes = rng_in(r, 1, SIMMINI_UCONT_MAX);
+    *c = (struct app){.kind = rng_below(r, 3) != 0 ? APP_ASK : APP_BULK};
+    draw_reader(r, c);
+    sc->server.soft = false;
+    if (rng_below(r, 4) == 0) { /* one large answer; or requests of many packets */
+        m->n_requests = 1;
+        m->answer_bytes = rng_log(r, 14, 22) % most + 1;
+    } else if (rng_below(r, 3) == 0) {
+        m->n_requests = rng_in(r, 1, 4);
+        m->ask_bytes = rng_in(r, 1, TRK_MINI_UP_WINDOW_BYTES);
+    }
+    if (m->kind == SIMMINI_UPLOAD) {
+        c->kind = APP_BULK;
+        c->out_total = rng_log(r, 0, 20) % most;
+        m->answer_bytes = m->answer_bytes % 5000 + 1;
+        if (rng_below(r, 2) == 0)
+            c->out_rate = rng_log(r, 13, 20);
+    } else if (m->kind == SIMMINI_PUSH) {
+        c->kind = APP_BULK;
+        c->out_total = rng_below(r, 2) * rng_log(r, 0, 12);
+        c->out_rate = rng_log(r, 8, 14);
+        m->rate = m->rate * 60 < m->n_requests * m->answer_bytes ? m->n_requests * m->answer_bytes / 60 : m->rate;
+    } else if (rng_below(r, 4) == 0)
+        m->version_every_ns = rng_log(r, 6, 14) * SIM_MS;
+    draw_amnesia(r, sc);
+    sc->soft_loss = sc->table_loss_ns != 0;
+}
+
 void scenario_draw(uint64_t seed, struct scenario *sc)
 {
     scenario_plain(seed, 0, sc);
@@ -182,6 +288,9 @@ void scenario_draw(uint64_t seed, struct scenario *sc)
     if (rng_below(&r, 25) == 0)
         draw_near(&r, sc);
     sc->server.real_seal = rng_below(&r, 100) == 0;
+    r = rng_split(seed, 11); /* what is drawn above is as it was before there were these */
+    if (rng_below(&r, 4) == 0)
+        draw_mini(&r, sc, most);
     scenario_tie(sc);
 }
 
@@ -202,18 +311,31 @@ static void print_app(const char *name, const struct app *a)
            (double)a->pause_from_ns / 1e9, (double)a->pause_to_ns / 1e9, a->fin_after_eof, a->ask_bytes, a->answer_bytes);
 }
 
+static void print_mini(const struct simmini_conf *m)
+{
+    static const char *const kinds[] = {"", "seekable", "chained", "upload", "push"};
+    printf("  %s: %" PRIu64 " requests of %" PRIu64 ", answers %" PRIu64 ", batch %" PRIu64 ", close first %d, version every "
+           "%.3f s, ucont %zu, chunk %" PRIu64 ", need %d, rate %" PRIu64 "\n",
+           kinds[m->kind], m->n_requests, m->ask_bytes, m->answer_bytes, m->batch, m->close_first,
+           (double)m->version_every_ns / 1e9, m->ucont_bytes, m->chunk_bytes, m->use_need, m->rate);
+    printf("  reassembly: %u tables, dropped %u ppm, at %" PRIu64 ", always %d; away %.3f-%.3f\n", m->n_objects,
+           m->reasm_drop_ppm, m->reasm_drop_at, m->reasm_none, (double)m->away_from_ns / 1e9, (double)m->away_to_ns / 1e9);
+}
+
 void scenario_print(const struct scenario *sc)
 {
     printf("scenario of seed %" PRIu64 ": %s service, amnesia %d, table lost at %.3f s, packet %u/%u, windows %zu %zu %zu %zu, "
            "poll %.1f us%s\n",
-           sc->seed, sc->server.soft ? "soft" : "stateless", (int)sc->server.amnesia, (double)sc->table_loss_ns / 1e9,
+           sc->seed, sc->server.mini.kind != SIMMINI_NONE ? "mini" : sc->server.soft ? "soft" : "stateless", (int)sc->server.amnesia, (double)sc->table_loss_ns / 1e9,
            sc->client.packet_size, sc->server.packet_max, sc->client.down_window_bytes, sc->client.up_window_bytes,
            sc->server.up_window_bytes, sc->server.sock_bytes, (double)sc->poll_ns / 1e3,
            sc->server.real_seal ? ", real seal" : "");
     print_link("up", &sc->up);
     print_link("down", &sc->down);
     print_app("client", &sc->app);
-    if (sc->server.soft)
+    if (sc->server.mini.kind != SIMMINI_NONE)
+        print_mini(&sc->server.mini);
+    else if (sc->server.soft)
         print_app("server", &sc->server.app);
     else
         printf("  file %" PRIu64 "\n", sc->server.file_bytes);

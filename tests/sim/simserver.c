@@ -37,6 +37,7 @@ void simserver_init(struct simserver *s, struct sim *sim, const struct simserver
     testmem_init(&s->mem);
     make_table(s);
     make_object(s);
+    simmini_init(&s->mini, s, &conf->mini);
 }
 
 static void drop_conns(struct simserver *s)
@@ -51,6 +52,7 @@ static void drop_conns(struct simserver *s)
 void simserver_free(struct simserver *s)
 {
     drop_conns(s);
+    simmini_free(&s->mini);
     free(s->table);
 }
 
@@ -60,13 +62,15 @@ void simserver_restart(struct simserver *s, bool soft)
     make_object(s);
     if (s->judge != NULL)
         judge_table_lost(s->judge);
+    if (s->conf.mini.kind != SIMMINI_NONE)
+        simmini_forget(&s->mini);
     if (!soft)
         return;
     drop_conns(s);
     s->boot_us = simserver_wall_us(s);
 }
 
-static void emit(struct simserver *s, const uint8_t *pkt, size_t len)
+void simserver_emit(struct simserver *s, const uint8_t *pkt, size_t len)
 {
     if (s->judge != NULL)
         judge_answer(s->judge, pkt, len);
@@ -88,14 +92,14 @@ static void send_train(struct simserver *s, const struct trk_answer *to, const s
         TRK_ASSERT((size_t)head_len[i] + pieces[i].len <= to->packet_size);
         memcpy(pkt, heads + (size_t)i * TRK_HEAD_BYTES_MAX, head_len[i]);
         app_bytes(salt, pieces[i].off, pkt + head_len[i], pieces[i].len);
-        emit(s, pkt, (size_t)head_len[i] + pieces[i].len);
+        simserver_emit(s, pkt, (size_t)head_len[i] + pieces[i].len);
     }
     if (!left)
         return;
     uint8_t ack[TRK_REPLY_BYTES_MAX];
     long len = trk_server_ack(&s->srv, now_us, to, NULL, pieces[n - 1].seq, x, ack, sizeof ack);
     if (len > 0)
-        emit(s, ack, (size_t)len);
+        simserver_emit(s, ack, (size_t)len);
 }
 
 static void send_ack(struct simserver *s, const struct trk_answer *to, const struct trk_request *req,
@@ -104,7 +108,7 @@ static void send_ack(struct simserver *s, const struct trk_answer *to, const str
     uint8_t ack[TRK_REPLY_BYTES_MAX];
     long len = trk_server_ack(&s->srv, simserver_wall_us(s), to, req, 0, x, ack, sizeof ack);
     if (len > 0)
-        emit(s, ack, (size_t)len);
+        simserver_emit(s, ack, (size_t)len);
 }
 
 static struct trk_extras extras_of(struct trk_request *req, const struct trk_up_state *up, uint64_t avail, unsigned n)
@@ -281,6 +285,10 @@ static void on_request(struct simserver *s, struct trk_event *ev)
     struct trk_request *req = &ev->req;
     s->requests++;
     trk_server_commit(&s->srv, &s->replay, simserver_wall_us(s), req);
+    if (s->conf.mini.kind != SIMMINI_NONE) {
+        simmini_request(s, req);
+        return;
+    }
     if (!s->conf.soft) {
         serve_file(s, req);
         return;
@@ -297,7 +305,7 @@ static void on_request(struct simserver *s, struct trk_event *ev)
     long len = trk_server_reset(&s->srv, &req->to, 0, pkt, sizeof pkt);
     s->resets_sent++;
     if (len > 0)
-        emit(s, pkt, (size_t)len);
+        simserver_emit(s, pkt, (size_t)len);
 }
 
 static void on_uplink(struct simserver *s, struct trk_event *ev)
@@ -315,7 +323,7 @@ static void on_uplink(struct simserver *s, struct trk_event *ev)
     s->need_conts++;
     trk_server_need_cont(&s->srv, ev);
     if (ev->reply_len > 0)
-        emit(s, ev->reply, ev->reply_len);
+        simserver_emit(s, ev->reply, ev->reply_len);
 }
 
 static void on_reset(struct simserver *s, struct trk_event *ev)
@@ -332,9 +340,10 @@ void simserver_read(struct simserver *s, const struct trk_addr *from, const uint
 {
     static struct trk_event ev;
     s->packets++;
-    if (s->conf.amnesia != AMNESIA_NONE)
+    if (s->conf.amnesia != AMNESIA_NONE) {
         make_object(s);
-    else
+        s->mini.kept.used = false;
+    } else
         s->fake.random = rng_split(s->conf.seed, s->packets + 1000);
     if (s->conf.amnesia == AMNESIA_ALL)
         make_table(s);
@@ -345,12 +354,12 @@ void simserver_read(struct simserver *s, const struct trk_addr *from, const uint
     switch (v) {
     case TRK_V_OPEN:
         s->opens++;
-        trk_server_answer_open(&s->srv, now_us, TRK_REASON_OK, false, &ev);
-        emit(s, ev.reply, ev.reply_len);
+        trk_server_answer_open(&s->srv, now_us, TRK_REASON_OK, s->conf.mini.kind != SIMMINI_NONE, &ev);
+        simserver_emit(s, ev.reply, ev.reply_len);
         break;
     case TRK_V_REPLY:
         s->refusals++;
-        emit(s, ev.reply, ev.reply_len);
+        simserver_emit(s, ev.reply, ev.reply_len);
         break;
     case TRK_V_REQUEST:
         on_request(s, &ev);

@@ -1,8 +1,9 @@
 /*
- * simserver.h: a host with the real server engine and one of two services behind it.
+ * simserver.h: a host with the real server engine and one of three services behind it.
  *
  * STATELESS: a file whose bytes are a function of the offset; nothing is kept for a connection, ever.
  * SOFT: an application behind trk_soft, as the daemon has it.
+ * MINI: a stateless service with handlers: simmini.h.
  */
 #ifndef TRK_SIM_SIMSERVER_H
 #define TRK_SIM_SIMSERVER_H
@@ -12,6 +13,7 @@
 #include "core/soft.h"
 #include "fakeseal.h"
 #include "simlink.h"
+#include "simmini.h"
 #include "testmem.h"
 
 struct judge;
@@ -37,6 +39,7 @@ struct simserver_conf {
     size_t up_window_bytes;  /* soft */
     size_t table_bytes;
     uint64_t seed;
+    struct simmini_conf mini; /* of a kind: this service */
 };
 
 struct simconn {
@@ -56,6 +59,7 @@ struct simserver {
     void *table;
     struct testmem mem;
     struct simconn conn[SIMSERVER_CONNS];
+    struct simmini mini;
     uint64_t packets;
     uint64_t boot_us; /* older connections that are not known are gone */
     uint64_t timer_ns;
@@ -68,6 +72,8 @@ void simserver_init(struct simserver *s, struct sim *sim, const struct simserver
 void simserver_free(struct simserver *s);
 /* A datagram of the client's at ip 10.0.0.x. Borrowed. */
 void simserver_read(struct simserver *s, const struct trk_addr *from, const uint8_t *pkt, size_t len);
+/* Sends a datagram. */
+void simserver_emit(struct simserver *s, const uint8_t *pkt, size_t len);
 /* Loses the replay table, and the soft state too if `soft`: a restart. */
 void simserver_restart(struct simserver *s, bool soft);
 

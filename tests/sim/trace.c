@@ -4,10 +4,19 @@
 #include <stdio.h>
 
 #include "core/cont.h"
+#include "core/ucont.h"
+
+static void user(const uint8_t *ucont, size_t len)
+{
+    struct trk_ucont u;
+    if (len != 0 && trk_ucont_read(ucont, len, &u) == TRK_OK)
+        printf(" user %04x after %04x up %" PRIu64 " [%" PRIu64 ", %" PRId64 ")%s", (unsigned)(u.state >> 48),
+               (unsigned)(u.after >> 48), u.up, u.from, (int64_t)u.end, (u.flags & TRK_UCONT_FIN) != 0 ? " FIN" : "");
+}
 
 static void request(const uint8_t *pkt, size_t len)
 {
-    static const char *const kinds[] = {"ASK", "HOLE", "TIMEOUT"};
+    static const char *const kinds[] = {"ASK", "HOLE", "TIMEOUT", "UNDO"};
     struct trk_request_pkt q;
     struct trk_law l = {0};
     if (trk_wire_read_request(pkt, len, &q) != TRK_OK) {
@@ -17,13 +26,14 @@ static void request(const uint8_t *pkt, size_t len)
     if (trk_cont_read_law(q.cont, q.cont_len, &l) != TRK_OK)
         printf(" (no continuation)");
     printf(" REQUEST %u %s f %" PRIu64 " a %u k %" PRIu64 " epoch %u.%u B %" PRIu64 " flags %x w_cl %u una %" PRIu64, q.reqno,
-           (unsigned)q.kind < 3 ? kinds[q.kind] : "?", q.hole, q.attempt, q.k, l.epoch, l.generation, l.base, q.c.flags,
+           (unsigned)q.kind < 4 ? kinds[q.kind] : "?", q.hole, q.attempt, q.k, l.epoch, l.generation, l.base, q.c.flags,
            q.w_cl_pkts, q.down_una);
     for (unsigned i = 0; i < q.n_ranges; i++)
         printf(" [%" PRIu64 "+%u]", q.range[i].first, q.range[i].count);
     for (unsigned i = 0; i < q.n_asks; i++)
         printf(" ask %" PRIu64 "+%u:%" PRIu64 "+%u", q.ask[i].first, q.ask[i].count, q.ask[i].off, q.ask[i].len);
     printf(" up %" PRIu64 "+%zu", q.up_off, q.up_len);
+    user(q.ucont, q.ucont_len);
 }
 
 static void data(const uint8_t *pkt, size_t len)
@@ -35,6 +45,9 @@ static void data(const uint8_t *pkt, size_t len)
     }
     printf(" DATA %" PRIu64 "/%" PRIu64 " of %u %" PRIu64 "+%zu limit %" PRIu64 " flags %x up %" PRIu64 "+%u", d.seq,
            d.train_end, d.reqno, d.off, d.payload_len, d.limit, d.c.flags, d.up.ack, d.up.credit_bytes);
+    if ((d.c.flags & TRK_DATA_STATE) != 0)
+        printf(" state %04x", (unsigned)(d.state >> 48));
+    user(d.ucont, d.ucont_len);
 }
 
 static void ack(const uint8_t *pkt, size_t len)
@@ -50,6 +63,7 @@ static void ack(const uint8_t *pkt, size_t len)
         printf(" {%" PRIu64 "-%" PRIu64 "}", a.up.sack[i].start, a.up.sack[i].end);
     for (unsigned i = 0; i < a.n_refused; i++)
         printf(" refused %" PRIu64 ":%" PRIx64, a.refused[i].first, a.refused[i].bits);
+    user(a.ucont, a.ucont_len);
 }
 
 void trace_packet(uint64_t now_ns, const char *way, const uint8_t *pkt, size_t len)

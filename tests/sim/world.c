@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "realseal.h"
 
+enum { MAP_BYTES = 16384 }; /* the index of reassembly */
+
 static void to_server(void *ctx, struct simpkt *pkt)
 {
     struct world *w = ctx;
@@ -78,6 +80,7 @@ static void judge_end(struct world *w, struct outcome *o)
 {
     struct simclient *n = &w->client;
     const struct app *a = &n->app;
+    bool mini = w->sc.server.mini.kind != SIMMINI_NONE;
     bool reset_due = w->sc.table_loss_ns != 0 && w->sc.soft_loss && w->sc.server.soft;
     if (a->wrong)
         say(o, "download: wrong byte or wrong end at %" PRIu64 " of %" PRIu64, a->wrong_at, a->in_total);
@@ -88,8 +91,11 @@ static void judge_end(struct world *w, struct outcome *o)
         say(o, "judge: %s", judge_why(&w->judge));
     if (w->judge.accepted_false != 0)
         say(o, "%" PRIu64 " false proofs accepted", w->judge.accepted_false);
+    const struct simmini *m = &w->server.mini;
+    if (m->wrong || m->wrong_plan)
+        say(o, "handler: %s", m->wrong ? "request bytes that the client did not write" : "an answer was refused");
     if (o->info.state == TRK_CLIENT_FAILED) {
-        if (reset_due && o->error == TRK_E_RESET)
+        if (((reset_due && !mini) || (w->sc.may_reset && m->resets > 0)) && o->error == TRK_E_RESET)
             return;
         if (!w->sc.may_fail || (w->sc.fail_alloc == 0 && o->error != TRK_E_TIMEOUT))
             say(o, "client failed: %s", trk_err_text(o->error));
@@ -99,7 +105,9 @@ static void judge_end(struct world *w, struct outcome *o)
         return;
     if (!a->eof || a->read != a->in_total)
         say(o, "closed after %" PRIu64 " of %" PRIu64 " downlink bytes, eof %d", a->read, a->in_total, a->eof);
-    if (!w->sc.server.soft)
+    if (mini && m->up_high != a->out_total + 1)
+        say(o, "closed after %" PRIu64 " of %" PRIu64 " uplink bytes", m->up_high, a->out_total + 1);
+    if (!w->sc.server.soft || mini)
         return;
     const struct simconn *c = &w->server.conn[0];
     if (!c->used || !c->app.eof || c->app.read != c->app.in_total)
@@ -122,7 +130,7 @@ void world_run(struct world *w, struct outcome *o)
         return;
     }
     simclient_pump(&w->client);
-    uint64_t last_read = 0, excuse_ns = 0;
+    uint64_t last_read = 0, excuse_ns = 0, moved_ns = 0, sent = 0;
     while (o->ok && !finished(w)) {
         if (!sim_step(&w->sim)) {
             say(o, "nothing left to happen, and not over");
@@ -140,6 +148,12 @@ void world_run(struct world *w, struct outcome *o)
         uint64_t since = w->client.moved_ns > excuse_ns ? w->client.moved_ns : excuse_ns;
         if (now > since + w->sc.stall_ns)
             say(o, "stalled: nothing moved since %.3f s", (double)since / 1e9);
+        if (w->client.moved_ns != moved_ns) {
+            moved_ns = w->client.moved_ns;
+            sent = w->up.sent;
+        }
+        if (w->up.sent - sent > WORLD_STORM_PKTS)
+            say(o, "storm: %" PRIu64 " packets sent and nothing moved", w->up.sent - sent);
         if (now > w->sc.limit_ns)
             say(o, "not over after %.0f s", (double)now / 1e9);
         if (w->client.app.wrong || (!w->sc.no_judge && judge_why(&w->judge) != NULL))
@@ -157,6 +171,20 @@ void world_run(struct world *w, struct outcome *o)
     judge_end(w, o);
 }
 
+void world_after(const struct world *w, const struct scenario *sc, struct outcome *out)
+{
+    const struct testmem *mem = &w->server.mem;
+    bool mini = sc->server.mini.kind != SIMMINI_NONE;
+    if (w->client.mem.blocks != 0)
+        say(out, "client: %ld blocks of memory not given back", w->client.mem.blocks);
+    if (mem->blocks != 0)
+        say(out, "server: %ld blocks of memory not given back", mem->blocks);
+    if (!sc->server.soft && !mini && mem->calls != 0)
+        say(out, "stateless server took memory");
+    if (mini && mem->peak_bytes > sc->server.mini.reasm_bytes * w->server.mini.conf.n_objects + MAP_BYTES)
+        say(out, "stateless service took %zu bytes", mem->peak_bytes);
+}
+
 void world_once(const struct scenario *sc, bool trace, struct outcome *out)
 {
     static struct world w;
@@ -164,10 +192,5 @@ void world_once(const struct scenario *sc, bool trace, struct outcome *out)
     w.client.trace = trace;
     world_run(&w, out);
     world_free(&w);
-    if (w.client.mem.blocks != 0)
-        say(out, "client: %ld blocks of memory not given back", w.client.mem.blocks);
-    if (w.server.mem.blocks != 0)
-        say(out, "server: %ld blocks of memory not given back", w.server.mem.blocks);
-    if (!sc->server.soft && w.server.mem.calls != 0)
-        say(out, "stateless server took memory");
+    world_after(&w, sc, out);
 }

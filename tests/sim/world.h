@@ -9,7 +9,7 @@
 #include "simclient.h"
 #include "simserver.h"
 
-enum { WORLD_WHY_BYTES = 320 };
+enum { WORLD_WHY_BYTES = 320, WORLD_STORM_PKTS = 5000 };
 
 struct scenario {
     uint64_t seed;
@@ -24,6 +24,7 @@ struct scenario {
     uint64_t limit_ns;      /* must be over by then */
     bool no_judge;          /* packets are altered: the judge would see forgeries */
     bool may_fail;          /* the client may give up, cleanly */
+    bool may_reset;         /* the service may say that it cannot go on */
     uint64_t fail_alloc;    /* the client's n-th allocation fails; 0: none */
 };
 
@@ -60,6 +61,8 @@ void scenario_draw(uint64_t seed, struct scenario *sc);
 void scenario_print(const struct scenario *sc);
 /* A plain base to alter: 10 Mbit/s, 40 ms, no faults, a download of `bytes` from the stateless service. */
 void scenario_plain(uint64_t seed, uint64_t bytes, struct scenario *sc);
+/* The same with a stateless service: one request of 100 bytes, an answer of 1 MiB. */
+void scenario_mini(uint64_t seed, enum simmini_kind kind, struct scenario *sc);
 /* Copies lengths and salts so that both applications agree. Call after altering server.app, app or file_bytes. */
 void scenario_tie(struct scenario *sc);
 
@@ -67,6 +70,8 @@ void world_init(struct world *w, const struct scenario *sc);
 /* Runs to the end and says how it went. */
 void world_run(struct world *w, struct outcome *out);
 void world_free(struct world *w);
+/* What is to be looked at after that: memory. */
+void world_after(const struct world *w, const struct scenario *sc, struct outcome *out);
 /* All three, for a scenario. */
 void world_once(const struct scenario *sc, bool trace, struct outcome *out);
 

@@ -1,0 +1,17 @@
+/*
+ * named_mini.h: named runs of stateless services with handlers (simmini.h). Each prints what it measured and returns
+ * whether the promise was kept.
+ */
+#ifndef TRK_SIM_NAMED_MINI_H
+#define TRK_SIM_NAMED_MINI_H
+
+#include <stdbool.h>
+
+/* What a run needs besides itself. */
+struct named_opt {
+    bool verbose, trace;
+};
+
+bool mini_plain(const struct named_opt *opt);
+
+#endif
