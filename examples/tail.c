@@ -48,10 +48,12 @@ static_assert(sizeof(struct place) <= MSK_UCONT_MAX_BYTES, "continuation");
 static int folder_fd = -1;
 static char *file_name;
 
-/* Events that wait for the file to grow: by age. Soft. */
+/* Events that wait for the file to grow, by age; msk 0: no more. Soft. */
 static struct kept {
     msk_t msk;
+    uint64_t conn;
     time_t since;
+    uint64_t asked; /* the first byte that it asked for */
     struct place place;
 } kept[KEPT_MAX];
 static unsigned n_kept;
@@ -139,22 +141,10 @@ static void set(int fd, msk_t msk, const struct place *p, unsigned flags)
     msk_setucont(fd, msk, MSK_HERE, p, sizeof *p, flags);
 }
 
-/* All of a file that was renamed is described: goes on with the one that has its name now. That the
- * old one ends here is a choice, so what follows is fresh. */
-static bool turn_over(int fd, msk_t msk, struct place *p)
+/* Whether another file has the name of p's file now. */
+static bool is_renamed(const struct place *p, struct stat *st)
 {
-    struct stat st;
-    int next = open_at(file_name);
-    bool good = next >= 0 && fstat(next, &st) == 0 && S_ISREG(st.st_mode) && !is_file_of(p, &st);
-    if (good) {
-        p->dev = st.st_dev;
-        p->ino = st.st_ino;
-        p->off = p->seen = 0;
-        set(fd, msk, p, MSK_FRESH);
-    }
-    if (next >= 0)
-        close(next);
-    return good;
+    return fstatat(folder_fd, file_name, st, 0) == 0 && S_ISREG(st->st_mode) && !is_file_of(p, st);
 }
 
 /* Describes what the file has from p on; moves p behind it. False: what was there is gone. */
@@ -175,44 +165,78 @@ static bool describe(int fd, msk_t msk, struct place *p)
 
 /* ---- events ---- */
 
-/* Describes all there is from p on. True: the event is kept, for when there is more. */
-static bool go_on(int fd, msk_t msk, struct place *p, bool may_turn)
+/* Whether all of a renamed file is described, and this event can carry what comes next. */
+static bool may_turn(int fd, const struct kept *k)
 {
-    bool good = describe(fd, msk, p);
-    if (good && may_turn && turn_over(fd, msk, p))
-        good = describe(fd, msk, p);
+    struct stat st;
+    return is_renamed(&k->place, &st) && k->asked <= msk_tell(fd, k->msk);
+}
+
+/*
+ * Goes on with the file that has the name now. That the old one ends here is a choice, so what
+ * follows is fresh. One event of a connection makes it; the others have nothing to say any more.
+ */
+static void turn_over(int fd, struct kept *k)
+{
+    struct stat st;
+    if (!is_renamed(&k->place, &st))
+        return;
+    k->place.dev = st.st_dev;
+    k->place.ino = st.st_ino;
+    k->place.off = k->place.seen = 0;
+    set(fd, k->msk, &k->place, MSK_FRESH);
+    for (unsigned i = 0; i < n_kept; i++) {
+        if (kept[i].conn != k->conn || kept[i].msk == k->msk || kept[i].msk == 0)
+            continue;
+        msk_drop(fd, kept[i].msk);
+        kept[i].msk = 0;
+    }
+}
+
+/* Describes all there is. True: the event is kept, for when there is more. */
+static bool go_on(int fd, struct kept *k, bool turn)
+{
+    bool good = describe(fd, k->msk, &k->place);
+    if (good && turn && may_turn(fd, k)) {
+        turn_over(fd, k);
+        good = describe(fd, k->msk, &k->place);
+    }
     if (!good) {
-        msk_reset(fd, msk);
+        msk_reset(fd, k->msk);
         return false;
     }
-    set(fd, msk, p, 0);
-    if (msk_wanted(fd, msk) > 0 && msk_detach(fd, msk) == 0)
+    set(fd, k->msk, &k->place, 0);
+    if (msk_wanted(fd, k->msk) > 0 && msk_detach(fd, k->msk) == 0)
         return true;
-    msk_drop(fd, msk);
+    msk_drop(fd, k->msk);
     return false;
 }
 
 /* The file has grown, or another has its name. */
 static void wake(int fd)
 {
-    unsigned n = 0;
     for (unsigned i = 0; i < n_kept; i++)
-        if (go_on(fd, kept[i].msk, &kept[i].place, true))
-            kept[n++] = kept[i];
-    n_kept = n;
+        if (kept[i].msk != 0 && !go_on(fd, &kept[i], false))
+            kept[i].msk = 0;
+    for (unsigned i = n_kept; i-- > 0;) /* the newest asks for what comes next, if any does */
+        if (kept[i].msk != 0 && may_turn(fd, &kept[i]) && !go_on(fd, &kept[i], true))
+            kept[i].msk = 0;
 }
 
-static void keep(int fd, msk_t msk, const struct place *p)
+/* Makes room in the table, and adds k. */
+static void keep(int fd, const struct kept *k)
 {
-    time_t now = time(NULL);
-    unsigned old = n_kept == KEPT_MAX;
-    while (old < n_kept && kept[old].since + KEPT_SECONDS < now)
-        old++;
-    for (unsigned i = 0; i < old; i++)
-        msk_drop(fd, kept[i].msk);
-    n_kept -= old;
-    memmove(kept, kept + old, n_kept * sizeof kept[0]);
-    kept[n_kept++] = (struct kept){msk, now, *p};
+    unsigned n = 0;
+    for (unsigned i = 0; i < n_kept; i++) {
+        if (kept[i].msk == 0)
+            continue;
+        if (kept[i].since + KEPT_SECONDS < k->since || (i == 0 && n_kept == KEPT_MAX))
+            msk_drop(fd, kept[i].msk);
+        else
+            kept[n++] = kept[i];
+    }
+    kept[n++] = *k;
+    n_kept = n;
 }
 
 static unsigned choose(struct place *p, const struct web_request *r)
@@ -268,8 +292,10 @@ static void handle(int fd, const struct msk_event *ev)
         msk_drop(fd, ev->msk);
         return;
     }
-    if (go_on(fd, ev->msk, &p, !is_new))
-        keep(fd, ev->msk, &p);
+    struct kept k = {.msk = ev->msk, .conn = ev->conn, .since = time(NULL), .place = p};
+    k.asked = ev->n_ranges > 0 ? ev->range[0].off : MSK_UNKNOWN;
+    if (go_on(fd, &k, !is_new))
+        keep(fd, &k);
 }
 
 /* ---- the program ---- */

@@ -1,6 +1,6 @@
 /* examples/tail: readers see what is appended, whoever answers them, and the files in order. */
 #define _GNU_SOURCE 1
-#define main tail_main
+#define main        tail_main
 int tail_main(int argc, char **argv);
 #include "examples/tail.c"
 #undef main
@@ -190,11 +190,11 @@ START_TEST(only_so_many_events_are_kept)
     /* Full: stand-ins for the other places, all of them the one event that is there. */
     p = kept[0].place;
     for (unsigned i = 1; i < KEPT_MAX; i++)
-        kept[i] = (struct kept){kept[0].msk, kept[0].since, p};
+        kept[i] = (struct kept){.msk = kept[0].msk, .since = kept[0].since, .place = p};
     n_kept = KEPT_MAX - 1;
-    keep(FAKE_FD, kept[0].msk, &p);
+    keep(FAKE_FD, &(struct kept){.msk = kept[0].msk, .since = kept[0].since, .place = p});
     ck_assert_uint_eq(n_kept, KEPT_MAX);
-    keep(FAKE_FD, 99, &p);
+    keep(FAKE_FD, &(struct kept){.msk = 99, .since = kept[0].since, .place = p});
     ck_assert_uint_eq(n_kept, KEPT_MAX);
     ck_assert_uint_eq(kept[KEPT_MAX - 1].msk, 99);
     n_kept = 0;
