@@ -57,7 +57,7 @@ struct trk_client_info {
     uint64_t up_bytes;   /* acknowledged */
     uint64_t cuts, timeouts, stales, undone_hint, undone;
     uint64_t pkts_in, pkts_out, data_in, data_dup;
-    uint64_t up_retransmits;
+    uint64_t up_retransmits, up_cuts, up_timeouts;
     bool stateless; /* the service is: it keeps nothing of the connection */
 };
 

@@ -221,6 +221,8 @@ static void cut_window(struct trk_client *c, bool timeout)
     u->cwnd_q = timeout ? 1u << TRK_Q : u->ssthresh << TRK_Q;
     u->recover_tx = c->reqno;
     u->in_recovery = !timeout;
+    c->stat.up_cuts += !timeout;
+    c->stat.up_timeouts += timeout;
 }
 
 static void lose(struct trk_uplink *u, struct trk_seg *s)

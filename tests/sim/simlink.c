@@ -29,6 +29,18 @@ static bool lost(struct simlink *l)
     return rng_ppm(&l->rng, l->bad ? c->burst_loss_ppm : c->loss_ppm);
 }
 
+/* Lets those go that have left; is there room for one more? */
+static bool has_slot(struct simlink *l)
+{
+    if (l->conf.queue_pkts == 0)
+        return true;
+    while (l->waiting > 0 && l->out_ns[l->first] <= l->sim->now_ns) {
+        l->first = (l->first + 1) % SIMLINK_QUEUE_MAX;
+        l->waiting--;
+    }
+    return l->waiting < l->conf.queue_pkts;
+}
+
 /* When the last bit has left the line; SIM_NEVER if the queue is full. */
 static uint64_t serialise(struct simlink *l, size_t len)
 {
@@ -37,9 +49,11 @@ static uint64_t serialise(struct simlink *l, size_t len)
         return now;
     uint64_t start = l->busy_to_ns > now ? l->busy_to_ns : now;
     uint64_t waiting = (uint64_t)((unsigned __int128)(start - now) * rate / 8 / SIM_S);
-    if (waiting > l->conf.queue_bytes)
+    if (waiting > l->conf.queue_bytes || !has_slot(l))
         return SIM_NEVER;
     l->busy_to_ns = start + (uint64_t)(len + IP_UDP_BYTES) * 8 * SIM_S / rate;
+    if (l->conf.queue_pkts != 0)
+        l->out_ns[(l->first + l->waiting++) % SIMLINK_QUEUE_MAX] = l->busy_to_ns;
     return l->busy_to_ns;
 }
 
@@ -62,9 +76,13 @@ static void put(struct simlink *l, uint64_t at, const uint8_t *data, size_t len)
     }
     if (len > NONCE_AT + 8 && data[0] == 0x34 && rng_ppm(&l->rng, l->conf.nonce_ppm))
         p->data[NONCE_AT + rng_below(&l->rng, 8)] ^= 0x10;
+    if (l->conf.jitter_ns != 0) {
+        at += rng_below(&l->rng, l->conf.jitter_ns + 1);
+        l->last_ns = at = at > l->last_ns ? at : l->last_ns;
+    }
     if (rng_ppm(&l->rng, l->conf.reorder_ppm)) {
         l->reordered++;
-        at += rng_below(&l->rng, l->conf.reorder_ns + 1);
+        at += l->conf.hold_ns + rng_below(&l->rng, l->conf.reorder_ns + 1);
     }
     sim_at(l->sim, at, arrive, l, p);
 }

@@ -24,11 +24,12 @@ static const char usage[] =
     "  --name NAME   run this one of them; --list gives the names\n"
     "  --list        names\n"
     "  --alloc-sweep fail each allocation of the client in turn\n"
-    "  --table       goodput against a TCP Reno in the same simulator\n";
+    "  --table       goodput against a TCP Reno in the same simulator\n"
+    "  --links       the same over the links of make bench-links, --seeds N runs of each\n";
 
 struct options {
     uint64_t seeds, from, seed;
-    bool one, verbose, trace, named, list, table, sweep;
+    bool one, verbose, trace, named, list, table, links, sweep;
     const char *name;
 };
 
@@ -65,6 +66,8 @@ static bool run_options(const struct options *opt)
         named_list();
     else if (opt->table)
         return table_print();
+    else if (opt->links)
+        return table_links(opt->seeds);
     else if (opt->sweep)
         return named_alloc_sweep(opt->verbose);
     else if (opt->named || opt->name != NULL)
@@ -85,13 +88,14 @@ static bool number(const char *text, uint64_t *out)
 
 int main(int argc, char **argv)
 {
-    enum { SEEDS = 256, FROM, SEED, VERBOSE, TRACE, NAMED, NAME, LIST, SWEEP, TABLE, HELP };
+    enum { SEEDS = 256, FROM, SEED, VERBOSE, TRACE, NAMED, NAME, LIST, SWEEP, TABLE, LINKS, HELP };
     static const struct option longs[] = {
         {"seeds", required_argument, NULL, SEEDS}, {"from", required_argument, NULL, FROM},
         {"seed", required_argument, NULL, SEED},   {"verbose", no_argument, NULL, VERBOSE},
         {"trace", no_argument, NULL, TRACE},       {"named", no_argument, NULL, NAMED},
         {"name", required_argument, NULL, NAME},   {"list", no_argument, NULL, LIST},
         {"alloc-sweep", no_argument, NULL, SWEEP}, {"table", no_argument, NULL, TABLE},
+        {"links", no_argument, NULL, LINKS},
         {"help", no_argument, NULL, HELP},         {NULL, 0, NULL, 0}};
     struct options opt = {.seeds = 100, .from = 1};
     bool good = true;
@@ -126,6 +130,9 @@ int main(int argc, char **argv)
             break;
         case TABLE:
             opt.table = true;
+            break;
+        case LINKS:
+            opt.links = true;
             break;
         case HELP:
             (void)fputs(usage, stdout);
