@@ -85,7 +85,7 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     q->kind = c->pending ? c->kind : TRK_KIND_ASK;
     q->hole = c->pending ? c->hole : 0;
     q->attempt = c->pending ? c->attempt : 0;
-    q->w_cl_pkts = c->pending ? c->w_cl : trk_law_window(&c->law, c->cur.k);
+    q->w_cl_pkts = c->pending ? c->w_cl : TRK_WINDOW_MAX_PKTS;
     uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
     q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
     if (fill_undo(c, q))

@@ -495,6 +495,43 @@ static bool long_fat(const struct named_opt *opt)
     return ok;
 }
 
+/* --- the window grows as Reno's, whatever refreshes there are on the way --- */
+static bool eat_one(void *ctx, const uint8_t *data, size_t len)
+{
+    struct trk_data_pkt d;
+    (void)ctx;
+    if (eat_left == 0 || trk_wire_read_data(data, len, &d) != TRK_OK || d.seq != eat_from)
+        return false;
+    eat_left--;
+    return true;
+}
+
+static bool growth(const struct named_opt *opt)
+{
+    static struct world w;
+    enum { CUT_AT = 20, PKTS = 2000 };
+    struct scenario sc;
+    struct outcome o;
+    scenario_plain(1, PKTS * 1404, &sc);
+    sc.up.rate_bps = sc.down.rate_bps = 100000000;
+    sc.up.queue_bytes = sc.down.queue_bytes = 2500000;
+    sc.client.down_window_bytes = 16 << 20;
+    scenario_tie(&sc);
+    world_init(&w, &sc);
+    w.client.trace = opt->trace;
+    eat_left = 1;
+    eat_from = CUT_AT;
+    w.down.eat = eat_one;
+    world_run(&w, &o);
+    world_free(&w);
+    /* one packet more for each whole window since the cut; up to 4 * CUT_AT packets were under way then */
+    uint64_t window = o.info.ssthresh_pkts, left = PKTS - 4 * CUT_AT;
+    for (; left > window; left -= window++)
+        ;
+    printf("  window %u after one cut to %u, at least %" PRIu64 " expected\n", o.info.window_pkts, o.info.ssthresh_pkts, window);
+    return good("one cut", &o) && o.info.cuts == 1 && o.info.window_pkts >= window;
+}
+
 static bool real_crypto(const struct named_opt *opt)
 {
     struct scenario sc;
@@ -515,6 +552,7 @@ static const struct {
     bool (*run)(const struct named_opt *opt);
 } runs[] = {
     {"request-loss", "5 % of requests lost costs at most 2 % of goodput and hardly a cut", request_loss},
+    {"growth", "after a cut the window grows as Reno's", growth},
     {"heavy-loss", "40 % lost both ways still finishes", heavy_loss},
     {"fork-bound", "all children of a parent together get no more than the bound", fork_bound},
     {"fork-sustained", "nor does an adversary that goes on, with all it ever got", fork_sustained},
