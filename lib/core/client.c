@@ -398,10 +398,12 @@ void trk_client_batch_end(struct trk_client *c, uint64_t now_ns)
 }
 
 /* Uplink bytes may go in the short form: the server has what it needs of us, or gets it in the
- * packet before. */
+ * packet before. A continuation takes a seventh of a packet, so it goes but once in a while. */
 static bool short_form(const struct trk_client *c, uint64_t now_ns)
 {
-    return !c->stateless && c->answered && now_ns - c->request_ns < TRK_DELAY_MIN_NS &&
+    uint64_t every_ns = trk_max64((uint64_t)c->rtt.srtt_us * 125, TRK_DELAY_MIN_NS);
+    return !c->stateless && c->answered &&
+           now_ns - c->request_ns < trk_min64(every_ns, TRK_DELAY_MAX_NS) &&
            (c->final_sent || !trk_client_down_done(c));
 }
 
@@ -418,7 +420,7 @@ size_t trk_client_write(struct trk_client *c, uint64_t now_ns, uint8_t *buf, siz
     } else if (c->state == TRK_CLIENT_OPEN) {
         if (trk_ask_due(c, now_ns))
             n = trk_request_write(c, now_ns, false, buf, cap);
-        else if (trk_up_ready(c, now_ns)) /* the first of a train carries the continuation */
+        else if (trk_up_ready(c, now_ns))
             n = short_form(c, now_ns) ? trk_request_uplink(c, now_ns, buf, cap)
                                       : trk_request_write(c, now_ns, true, buf, cap);
     }
