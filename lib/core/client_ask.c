@@ -172,7 +172,7 @@ bool trk_ask_due(struct trk_client *c, uint64_t now_ns)
         return true;
     if (now_ns >= c->ask_due_ns)
         return true;
-    if (c->arrivals < trk_ask_quantum(c) || !has_need(c) || !can_ask(c))
+    if ((c->arrivals < trk_ask_quantum(c) && !c->repairing) || !has_need(c) || !can_ask(c))
         return false;
     refill(c, now_ns);
     return trk_pace_pkts(&c->pace) > 0;
@@ -389,20 +389,23 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns, struct trk_ask_wi
 }
 
 /*
- * Collects [from, high_asked] into blocks, newest first; then turns them round. Returns how many. Where
+ * Collects into blocks, newest first, and turns them round: all from `from` on, and of what is below
+ * that which the server may never have been asked for, if requests were lost. Returns how many. Where
  * there is not room for all, what is asked for the first time goes before repeats.
  */
 static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
                         const struct trk_ask_window *win, struct trk_ask *out)
 {
     uint16_t piece = payload_of(c);
+    uint64_t low = trk_min64(from, trk_max64(c->cur.high_sent, c->cur.k) + 1);
     unsigned n = 0, total = 0, first_time = c->stateless ? win->blocks : 0;
     if (trk_client_down_done(c)) /* credit that is left is of no use */
         return 0;
-    for (uint64_t s = c->cur.high_asked; s >= from && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
+    for (uint64_t s = c->cur.high_asked; s >= low && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
-        if ((e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT) || e->off < win->lo ||
-            e->off >= win->hi || e->len == 0)
+        if (e->state != TRK_SEQ_ASKED && (e->state != TRK_SEQ_UNSENT || s < from))
+            continue;
+        if (e->off < win->lo || e->off >= win->hi || e->len == 0)
             continue;
         struct trk_ask *a = n > 0 ? &out[n - 1] : NULL;
         uint16_t len = (uint16_t)trk_min64(e->len, win->hi - e->off);
@@ -467,7 +470,7 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask_wind
         c->progress_ns = now_ns;
         c->probed = false;
     }
-    c->probe = c->keepalive = c->ask_now = false;
+    c->probe = c->keepalive = c->ask_now = c->repairing = false;
     c->arrivals = 0;
     c->ask_due_ns = TRK_NEVER_NS;
     if (has_need(c) && can_ask(c)) { /* more than one train, or the bucket is empty */

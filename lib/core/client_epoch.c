@@ -3,7 +3,7 @@
  *
  * A loss or a timeout makes the client derive the next epoch by itself (`pending`): its requests
  * carry the continuation in hand, the kind and the hole, and ask in the derived epoch; the server
- * derives the same and puts the sealed result into every answer until it is used. Never two
+ * derives the same and gives the sealed result to those that are flagged REFRESH. Never two
  * derivations: a loss in a pending epoch waits until it is in hand.
  */
 #include "core/client_int.h"
@@ -53,7 +53,7 @@ static bool derive(struct trk_client *c, enum trk_kind kind, uint64_t f, uint8_t
         w = in_flight > 0 ? in_flight : 1;
     if (trk_law_derive(&c->law, kind, f, attempt, w, &child) != TRK_OK)
         return false;
-    c->pending = true;
+    c->pending = c->child_due = true;
     c->kind = kind;
     c->hole = f;
     c->attempt = attempt;
@@ -219,19 +219,20 @@ static void note_undo(struct trk_client *c, const struct trk_data_pkt *d)
         c->undo_left = TRK_UNDO_TRIES;
 }
 
-/* All up to seq was sent: no longer just credit. */
-static void sent_up_to(struct trk_track *t, uint64_t seq)
+/* All up to seq was sent, in answer to a request that left at ts or before (late: nobody knows): no
+ * longer just credit, and not asked for again. */
+static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t ts, bool late)
 {
     if (seq > t->high_asked)
         seq = t->high_asked;
-    if (seq <= t->high_sent)
-        return;
-    for (uint64_t s = seq; t->n_unsent > 0 && s > t->k; s--) {
+    for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++) {
         struct trk_seq_entry *e = trk_track_at(t, s);
-        if (e != NULL && e->state == TRK_SEQ_UNSENT)
+        if (e->state == TRK_SEQ_UNSENT)
             trk_track_set(t, e, TRK_SEQ_ASKED);
+        if (!late && trk_newer32(e->asked_us, ts))
+            e->asked_us = ts;
     }
-    t->high_sent = seq;
+    t->high_sent = trk_max64(t->high_sent, seq);
 }
 
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
@@ -246,7 +247,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     int rc = trk_track_received(t, d->seq, d->nonce, &was);
     if (rc != TRK_OK)
         return rc;
-    sent_up_to(t, d->seq);
+    sent_up_to(t, d->seq, d->ts, (d->c.flags & TRK_DATA_LATE) != 0);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
     if (was == TRK_SEQ_LOST && t == &c->old)
@@ -265,7 +266,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     c->backoff = 0;
     c->probed = false;
     if (!in_order || t == &c->old)
-        c->ask_now = true;
+        c->repairing = true;
     return TRK_OK;
 }
 
@@ -288,14 +289,15 @@ static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end, b
     }
 }
 
-void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end)
+void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint32_t ts, bool late,
+                      uint64_t train_end)
 {
     if (trk_newer32(c->space_reqno, reqno) ||
         (reqno == c->unsent_reqno && train_end == c->unsent_end))
         return; /* every packet of a train says the same */
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
-    sent_up_to(&c->cur, train_end);
+    sent_up_to(&c->cur, train_end, ts, late);
     unsent_in(&c->cur, reqno, train_end, c->stateless);
 }
 
@@ -305,8 +307,9 @@ void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a)
         return;
     for (unsigned i = 0; i < a->n_refused; i++)
         if (a->refused[i].bits != 0 && a->refused[i].first >= c->cur.base)
-            sent_up_to(&c->cur, a->refused[i].first + 63 -
-                                    (unsigned)__builtin_clzll(a->refused[i].bits));
+            sent_up_to(&c->cur,
+                       a->refused[i].first + 63 - (unsigned)__builtin_clzll(a->refused[i].bits),
+                       a->ts, (a->c.flags & TRK_ACK_LATE) != 0);
 }
 
 /* Was x asked so long before a request that has been answered that it must have been answered too?

@@ -147,9 +147,11 @@ struct trk_client {
     uint32_t reqno;      /* of the next one */
     uint64_t overlap[2]; /* where the new asks of the last two requests began */
     bool ask_now, probe, keepalive, refresh_due;
+    bool repairing; /* out of order, or of the epoch before: what may be asked for goes at once */
     uint64_t ask_due_ns; /* delayed proof or ask */
     unsigned arrivals;   /* DATA since the last request */
     uint64_t refresh_ns; /* last request with REFRESH */
+    bool child_due;      /* nobody was asked yet for the sealed child of this derivation */
     struct trk_pace pace; /* of new asks */
     bool answered; /* some REQUEST was answered: the server has what soft state it wants */
     uint64_t last_out_ns;
@@ -239,8 +241,10 @@ void trk_epoch_take_cont(struct trk_client *c, uint64_t now_ns, const uint8_t *c
 void trk_epoch_told(struct trk_client *c);
 /* A DATA packet of this space: proofs and trackers. Returns TRK_OK if its seq was news. */
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
-/* Every asked seq above train_end, last asked in reqno or before, was not sent yet. */
-void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint64_t train_end);
+/* Every asked seq above train_end, last asked in reqno or before, was not sent yet. ts and late are
+ * the answer's. */
+void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint32_t ts, bool late,
+                      uint64_t train_end);
 /* The seqs that an ACK refuses were sent. */
 void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a);
 /* Finds losses after a batch, cuts where due. */

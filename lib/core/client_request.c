@@ -38,19 +38,29 @@ size_t trk_request_reset(struct trk_client *c, uint8_t *buf, size_t cap)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* Once per round trip, and sooner when a window's worth was proved since the law was last rebased,
- * or when its range ends within the next window. */
+/* The sealed child of a derivation: asked for at once, and again every eighth of a round trip. */
+static bool wants_child(struct trk_client *c, uint64_t now_ns)
+{
+    uint64_t every = trk_max64((uint64_t)c->rtt.srtt_us * 125, TRK_REFRESH_MIN_NS);
+    if (!c->child_due && now_ns - c->refresh_ns < every)
+        return false;
+    c->refresh_ns = now_ns;
+    c->child_due = false;
+    return true;
+}
+
+/* Once per round trip, and sooner when in slow start a window's worth was proved since the law was
+ * last rebased, or when its range ends within the next window: the answer is a packet of its own. */
 static bool wants_refresh(struct trk_client *c, uint64_t now_ns)
 {
-    if (c->pending)
-        return false;
     uint64_t every = trk_max64((uint64_t)c->rtt.srtt_us * 1000, TRK_REFRESH_MIN_NS);
     uint64_t proved = c->cur.k + 1 - c->law.law_base, w0 = c->law.w0_q >> TRK_Q;
     bool due =
         c->refresh_due || now_ns - c->refresh_ns >= every || (c->law.flags & TRK_LAW_FIRST) != 0;
     bool short_of_range = trk_law_range_end(&c->law) <=
                           c->cur.high_asked + trk_law_window(&c->law, c->cur.k) + 1;
-    if (!due && (proved >= w0 || short_of_range))
+    bool slow_start = c->law.ssthresh_q >> TRK_Q > w0;
+    if (!due && ((slow_start && proved >= w0) || short_of_range))
         due = now_ns - c->refresh_ns >= every / 4;
     if (due) {
         c->refresh_ns = now_ns;
@@ -88,6 +98,10 @@ static void fill_claim(struct trk_client *c, uint64_t now_ns, struct trk_request
     q->w_cl_pkts = c->pending ? c->w_cl : TRK_WINDOW_MAX_PKTS;
     uint64_t hold_us = (now_ns - c->cont_ns) / 1000;
     q->hold_us = hold_us > UINT32_MAX ? UINT32_MAX : (uint32_t)hold_us;
+    if (c->pending) {
+        q->c.flags |= wants_child(c, now_ns) ? TRK_REQ_REFRESH : 0;
+        return;
+    }
     if (fill_undo(c, q))
         return;
     /* The server takes what is asked for as what is under way: a request that asks for nothing would

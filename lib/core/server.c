@@ -222,7 +222,7 @@ static enum trk_verdict serve(const struct trk_server *srv, const struct trk_rep
         if (rc != TRK_OK)
             return drop(ev, rc);
         req->secret.ssthresh_prev_q = parent->ssthresh_q;
-        req->give_cont = true;
+        req->give_cont = (q->c.flags & TRK_REQ_REFRESH) != 0;
     }
     if (!claim_in_range(q, &req->law))
         return drop(ev, TRK_E_FIELD);

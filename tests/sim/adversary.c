@@ -169,7 +169,7 @@ static void play(struct adversary *a, unsigned i, const struct move *m)
         k = law.base - 1; /* nothing is proved within the child */
     }
     uint64_t limit = trk_law_limit(&law, k, 0, TRK_WINDOW_MAX_PKTS, true);
-    uint16_t flags = TRK_REQ_PROBE | (m->kind == TRK_KIND_ASK ? TRK_REQ_REFRESH : 0);
+    uint16_t flags = TRK_REQ_PROBE | TRK_REQ_REFRESH;
     adversary_ask(a, i, m->kind, m->hole, m->attempt, k, k + 1, limit + 1, flags, false);
 }
 

@@ -532,6 +532,54 @@ static bool growth(const struct named_opt *opt)
     return good("one cut", &o) && o.info.cuts == 1 && o.info.window_pkts >= window;
 }
 
+/* --- requests lost in bursts, nothing else: the next one asks for all that was never sent --- */
+static unsigned to_server;
+
+static bool eat_bursts(void *ctx, const uint8_t *data, size_t len)
+{
+    (void)ctx;
+    (void)data;
+    (void)len;
+    return to_server++ % 60 >= 54;
+}
+
+static bool request_bursts(const struct named_opt *opt)
+{
+    static struct world w;
+    struct scenario sc;
+    struct outcome o;
+    scenario_plain(1, 4 << 20, &sc);
+    sc.client.down_window_bytes = 128 << 10; /* below path and queue: no loss but ours */
+    sc.down.queue_bytes = 200000;
+    scenario_tie(&sc);
+    world_init(&w, &sc);
+    w.client.trace = opt->trace;
+    to_server = 0;
+    w.up.eat = eat_bursts;
+    world_run(&w, &o);
+    world_free(&w);
+    printf("  6 of 60 requests lost in a row: %" PRIu64 " cuts, %" PRIu64 " timeouts\n", o.info.cuts, o.info.timeouts);
+    return good("bursts", &o) && o.info.cuts == 0 && o.info.timeouts == 0;
+}
+
+/* --- what does not carry bytes shares queues with what does --- */
+static bool few_answers(const struct named_opt *opt)
+{
+    static struct world w;
+    struct scenario sc;
+    struct outcome o;
+    scenario_plain(1, 8 << 20, &sc);
+    sc.down.loss_ppm = sc.up.loss_ppm = 10000;
+    scenario_tie(&sc);
+    world_init(&w, &sc);
+    w.client.trace = opt->trace;
+    world_run(&w, &o);
+    double each = (double)w.down.sent / (double)w.judge.data;
+    printf("  %.2f packets from the server for each DATA, at 1 %% loss\n", each);
+    world_free(&w);
+    return good("1 % loss", &o) && each <= 1.15;
+}
+
 static bool real_crypto(const struct named_opt *opt)
 {
     struct scenario sc;
@@ -552,7 +600,9 @@ static const struct {
     bool (*run)(const struct named_opt *opt);
 } runs[] = {
     {"request-loss", "5 % of requests lost costs at most 2 % of goodput and hardly a cut", request_loss},
+    {"request-bursts", "requests lost in bursts cost no cut", request_bursts},
     {"growth", "after a cut the window grows as Reno's", growth},
+    {"few-answers", "hardly an answer without bytes while there are bytes", few_answers},
     {"heavy-loss", "40 % lost both ways still finishes", heavy_loss},
     {"fork-bound", "all children of a parent together get no more than the bound", fork_bound},
     {"fork-sustained", "nor does an adversary that goes on, with all it ever got", fork_sustained},

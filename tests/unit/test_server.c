@@ -327,7 +327,11 @@ START_TEST(request_hole_and_timeout_derive_and_close)
     q.k = base - 1;
     request(&q, base, 10);
     ck_assert_int_eq(give(&peer, NOW_US + 1000), TRK_V_REQUEST);
-    ck_assert(ev.req.law.base == base && ev.req.give_cont && ev.req.kind == TRK_KIND_HOLE);
+    ck_assert(ev.req.law.base == base && !ev.req.give_cont && ev.req.kind == TRK_KIND_HOLE);
+    q.c.flags = TRK_REQ_REFRESH;
+    request(&q, base, 10);
+    ck_assert_int_eq(give(&peer, NOW_US + 1000), TRK_V_REQUEST);
+    ck_assert(ev.req.law.base == base && ev.req.give_cont);
     ck_assert_uint_eq(ev.req.n_grants, 6);
     trk_server_commit(&srv, &table, NOW_US + 1000, &ev.req);
     ck_assert_int_eq(ask(11, 10, NOW_US + 2000), TRK_V_REQUEST); /* the gap is closed, whatever is proved */
