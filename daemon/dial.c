@@ -513,6 +513,14 @@ static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct 
     trk_loop_later(d->loop, &c->task);
 }
 
+static bool is_stateless(const struct trk_dialled *c)
+{
+    struct trk_client_info info = {.stateless = false};
+    if (c->client != NULL)
+        trk_client_get_info(c->client, &info);
+    return info.stateless;
+}
+
 static void on_error(struct trk_daemon *d, struct trk_port *port, const struct trk_udp_error *error)
 {
     struct trk_common common;
@@ -526,8 +534,8 @@ static void on_error(struct trk_daemon *d, struct trk_port *port, const struct t
         return;
     if (c->state == TRK_DIAL_RACING)
         trk_dial_race_refused(c, &error->remote, NULL);
-    else if (error->kind == TRK_UDP_ERR_REFUSED && c->refused_ns == 0)
-        c->refused_ns = now_ns(c);
+    else if (error->kind == TRK_UDP_ERR_REFUSED && c->refused_ns == 0 && !is_stateless(c))
+        c->refused_ns = now_ns(c); /* a stateless service goes on when it is back; the engine has a limit */
 }
 
 const struct trk_port_ops trk_dial_ports = {.packet = on_packet, .error = on_error};

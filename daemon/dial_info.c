@@ -28,17 +28,18 @@ static void tell_tcp(const struct trk_dialled *c, struct trk_ctl_info_reply *inf
     info->bytes_received = c->relay.bytes_to_app;
 }
 
-static void tell_trickles(const struct trk_dialled *c, struct trk_ctl_info_reply *info)
+static bool tell_trickles(const struct trk_dialled *c, struct trk_ctl_info_reply *info)
 {
     struct trk_client_info i;
     trk_client_get_info(c->client, &i);
+    unsigned head = TRK_DATA_BYTES + (i.stateless ? (unsigned)TRK_DATA_STATE_BYTES : 0);
     info->rtt_us = i.srtt_us;
     info->rttvar_us = i.rttvar_us;
     info->min_rtt_us = i.srtt_us;
     info->rto_us = i.rto_us;
     info->cwnd_pkts = i.window_pkts;
     info->ssthresh_pkts = i.ssthresh_pkts;
-    info->mss_bytes = i.packet_size > TRK_DATA_BYTES ? i.packet_size - (unsigned)TRK_DATA_BYTES : 0;
+    info->mss_bytes = i.packet_size > head ? i.packet_size - head : 0;
     info->bytes_acked = i.up_bytes;
     info->bytes_received = i.down_bytes;
     info->outq_bytes = c->link.end > i.up_bytes ? c->link.end - i.up_bytes : 0;
@@ -46,6 +47,7 @@ static void tell_trickles(const struct trk_dialled *c, struct trk_ctl_info_reply
     info->lost_pkts = (uint32_t)i.cuts;
     info->pkts_out = (uint32_t)i.pkts_out;
     info->pkts_in = (uint32_t)i.pkts_in;
+    return i.stateless;
 }
 
 void trk_dial_tell(struct trk_party *p, struct trk_party_facts *f)
@@ -63,7 +65,7 @@ void trk_dial_tell(struct trk_party *p, struct trk_party_facts *f)
     if (c->state == TRK_DIAL_RELAY)
         tell_tcp(c, &f->info);
     else if (c->client != NULL)
-        tell_trickles(c, &f->info);
+        f->stateless = tell_trickles(c, &f->info);
 }
 
 void trk_dial_set_abortive(struct trk_party *p, bool on)

@@ -14,6 +14,7 @@ struct trk_party_facts {
     const char *role;      /* "connect", "accept", "listen": static */
     const char *transport; /* "trickles", "tcp", "undecided": static */
     const char *why;       /* why TCP; NULL otherwise: static */
+    bool stateless;        /* trickles, to a service that keeps nothing of it */
     struct trk_ctl_info_reply info;
 };
 

@@ -68,6 +68,7 @@ static json_t *connection(struct trk_party *p, struct program *program)
     json_object_set_new(o, "uid", number(p->uid));
     json_object_set_new(o, "state", json_string(state_name(i->state)));
     json_object_set_new(o, "transport", json_string(f.transport));
+    json_object_set_new(o, "stateless", json_boolean(f.stateless));
     json_object_set_new(o, "why", f.why != NULL ? json_string(f.why) : json_null());
     json_object_set_new(o, "local", address(&i->local));
     json_object_set_new(o, "remote", address(&i->remote));

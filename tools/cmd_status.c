@@ -119,12 +119,12 @@ static bool is(const json_t *object, const char *key, const char *want)
     return text != NULL && strcmp(text, want) == 0;
 }
 
-/* "Trickles", or "TCP: why". */
+/* "Trickles", "Trickles, stateless", or "TCP: why". */
 static const char *carrier(const json_t *c, char buf[TRK_TABLE_CELL_BYTES])
 {
     const char *why = text_of(c, "why");
     if (is(c, "transport", "trickles"))
-        return "Trickles";
+        return json_is_true(json_object_get(c, "stateless")) ? "Trickles, stateless" : "Trickles";
     if (!is(c, "transport", "tcp"))
         return "-";
     (void)snprintf(buf, TRK_TABLE_CELL_BYTES, "TCP%s%s", why != NULL ? ": " : "", why != NULL ? why : "");
