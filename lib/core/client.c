@@ -229,7 +229,8 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
     trk_epoch_unsent(c, d.reqno, d.ts, (d.c.flags & TRK_DATA_LATE) != 0, d.train_end);
     if (d.cont != NULL)
         trk_epoch_take_cont(c, now_ns, d.cont, d.cont_len, false);
-    trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), d.reqno, &d.up);
+    trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), d.reqno, &d.up,
+               false);
     heard(c, now_ns, d.reqno, &d.c);
     moved(c, una);
     if (c->discard)
@@ -273,6 +274,13 @@ static void up_unseen(struct trk_client *c, const struct trk_ack_pkt *a)
 {
     if (c->stateless)
         trk_up_again(c, a->reqno, a->reason == TRK_REASON_STALE && c->space_reqno == c->reqno);
+}
+
+/* An ACK is no larger than its REQUEST. There is always room for one range, and for all beside a
+ * transport continuation where a user continuation was presented. */
+static bool has_all_ranges(const struct trk_client *c, const struct trk_ack_pkt *a)
+{
+    return a->cont == NULL || a->up.n_sacks == 0 || c->n_held > 0;
 }
 
 static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
@@ -333,7 +341,8 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     if (c->stateless && a.reason == TRK_REASON_STALE)
         up_unseen(c, &a);
     else
-        trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), a.reqno, &a.up);
+        trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), a.reqno,
+                   &a.up, has_all_ranges(c, &a));
     heard(c, now_ns, a.reqno, &a.c);
     moved(c, c->down.una);
     return TRK_OK;

@@ -294,9 +294,9 @@ size_t trk_request_uplink(struct trk_client *c, uint64_t now_ns, uint8_t *buf, s
 void trk_up_init(struct trk_uplink *u, size_t window_bytes);
 void trk_up_free(struct trk_uplink *u, const struct trk_mem *mem, const struct trk_mem *ring_mem);
 /* What an answer to request reqno says of the uplink; request_ns: when that left, 0 if it is not
- * known. */
+ * known. whole: it had room for all ranges; else nothing is said of what lies above the last. */
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns, uint32_t reqno,
-                const struct trk_up_state *up);
+                const struct trk_up_state *up, bool whole);
 /* Bytes that went with request reqno, or all that are under way, came to nothing: again, at once. It
  * says nothing about the path. */
 void trk_up_again(struct trk_client *c, uint32_t reqno, bool all);

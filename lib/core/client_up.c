@@ -312,11 +312,13 @@ static bool covered(const struct trk_up_state *up, const struct trk_seg *s)
  * not name any more is lost. It names the lowest ranges; nothing is said of what lies above them where
  * there was no room for all.
  */
-static void find_reneged(struct trk_uplink *u, uint32_t reqno, const struct trk_up_state *up)
+static void find_reneged(struct trk_uplink *u, uint32_t reqno, const struct trk_up_state *up,
+                         bool whole)
 {
-    uint64_t said_to =
-        up->n_sacks == TRK_SACKS_MAX ? up->sack[TRK_SACKS_MAX - 1].end : UINT64_MAX;
-    if (trk_newer32(u->held_reqno, reqno))
+    uint64_t said_to = UINT64_MAX;
+    if (!whole || up->n_sacks == TRK_SACKS_MAX)
+        said_to = up->n_sacks > 0 ? up->sack[up->n_sacks - 1].end : 0;
+    if (said_to == 0 || trk_newer32(u->held_reqno, reqno))
         return;
     u->held_reqno = reqno;
     for (size_t i = 0; i < u->n && seg_at(u, i)->off < said_to; i++) {
@@ -335,7 +337,7 @@ static struct trk_up_state own_state(const struct trk_client *c, const struct tr
 }
 
 void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns, uint32_t reqno,
-                const struct trk_up_state *up)
+                const struct trk_up_state *up, bool whole)
 {
     struct trk_uplink *u = &c->up;
     struct trk_up_state own;
@@ -376,7 +378,7 @@ void trk_up_ack(struct trk_client *c, uint64_t now_ns, uint64_t request_ns, uint
         acked++;
     }
     if (c->stateless)
-        find_reneged(u, reqno, up);
+        find_reneged(u, reqno, up, whole);
     bool moved = up->ack > u->buf.una; /* part of a segment counts: what did not fit a small window */
     trk_sndbuf_release(&u->buf, &c->ring_mem, up->ack);
     while (u->n > 0 && seg_at(u, 0)->state == SEG_ACKED &&
