@@ -254,8 +254,8 @@ MSK_API int msk_install_events(int fd, const void *buf, size_t len);
 MSK_API int msk_connect(const struct sockaddr_storage *addrs, int n, const struct msk_options *opt);
 /*
  * Sends request bytes; they are copied. reserve_len: how many bytes of answer the caller reckons
- * with and wants asked for at first (0: no idea). Returns len. EAGAIN: so much does not fit now;
- * EMSGSIZE: nor ever (MSK_REQUEST_MAX_BYTES); EPIPE after msk_shutdown; the connection's error.
+ * with and wants asked for at first (0: no idea). Returns len, or less where memory is short. EAGAIN:
+ * so much does not fit now; EMSGSIZE: nor ever (MSK_REQUEST_MAX_BYTES); EPIPE after msk_shutdown; the connection's error.
  */
 MSK_API ssize_t msk_request(int fd, const void *buf, size_t len, size_t reserve_len);
 /* Reads of the downlink stream. Returns how many bytes, 0 at its end, -1 with EAGAIN: nothing now;

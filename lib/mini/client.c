@@ -381,10 +381,32 @@ int msk_client_timeout(const struct msk_object *o)
 
 /* ---- streams ---- */
 
+static bool has_room(const struct msk_client *c, size_t len)
+{
+    struct trk_client_info info;
+    trk_client_get_info(c->engine, &info);
+    return len <= UP_WINDOW_BYTES - (c->given - info.up_bytes);
+}
+
+/* The engine's buffer grows when it is full. How many of the bytes it took: all but where there is no
+ * memory. */
+static size_t give(struct msk_client *c, const uint8_t *from, size_t len)
+{
+    struct iovec iov[2];
+    size_t done = 0;
+    while (done < len && trk_client_up_space(c->engine, iov) > 0) {
+        size_t n = iov[0].iov_len < len - done ? iov[0].iov_len : len - done;
+        memcpy(iov[0].iov_base, from + done, n);
+        trk_client_up_commit(c->engine, c->now_ns, n);
+        done += n;
+    }
+    c->given += done;
+    return done;
+}
+
 ssize_t msk_request(int fd, const void *buf, size_t len, size_t reserve_len)
 {
     struct msk_client *c = client_of(fd);
-    struct iovec iov[2] = {{.iov_len = 0}, {.iov_len = 0}};
     (void)reserve_len; /* the engine asks for all that the window allows */
     if (c == NULL)
         return -1;
@@ -396,19 +418,13 @@ ssize_t msk_request(int fd, const void *buf, size_t len, size_t reserve_len)
         return msk_fail(EPIPE);
     if (len > MSK_REQUEST_MAX_BYTES)
         return msk_fail(EMSGSIZE);
-    int n = trk_client_up_space(c->engine, iov);
-    if ((n > 0 ? iov[0].iov_len : 0) + (n > 1 ? iov[1].iov_len : 0) < len)
+    if (!has_room(c, len))
         return msk_fail(EAGAIN);
-    size_t head = len < iov[0].iov_len ? len : iov[0].iov_len;
-    if (head > 0)
-        memcpy(iov[0].iov_base, buf, head);
-    if (len > head)
-        memcpy(iov[1].iov_base, (const uint8_t *)buf + head, len - head);
     c->now_ns = trk_clock_mono_ns();
-    trk_client_up_commit(c->engine, c->now_ns, len);
+    size_t n = give(c, buf, len);
     settle(c);
     ring(c);
-    return (ssize_t)len;
+    return n > 0 || len == 0 ? (ssize_t)n : msk_fail(ENOMEM);
 }
 
 static size_t copy_out(struct msk_client *c, uint8_t *to, size_t len)

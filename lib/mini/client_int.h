@@ -37,7 +37,8 @@ struct msk_client {
     uint64_t armed_ns; /* what the timer is set to; TRK_NEVER_NS: nothing */
     bool more;         /* more_fd is readable: there is something to read */
     bool blocked;
-    bool ended; /* msk_shutdown() */
+    bool ended;     /* msk_shutdown() */
+    uint64_t given; /* request bytes, in all */
     uint64_t now_ns;
     int error; /* errno, for good; 0 */
     bool open;

@@ -67,7 +67,7 @@ void msk_embed_reclaim(struct msk_embed *e)
         if (j->job.payload != NULL && !j->from_arena)
             free(j->job.payload);
         free(j->big);
-        j->big = NULL;
+        j->job.payload = j->big = NULL;
         j->job.next = e->free_jobs;
         e->free_jobs = &j->job;
     }
