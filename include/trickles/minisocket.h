@@ -121,7 +121,8 @@ struct msk_event {
     const void *request; /* consumed by nobody yet; the same bytes come again until msk_consume */
     size_t request_len;
     uint64_t
-        request_off;   /* stream offset of the first of them: how many bytes were consumed before */
+        request_off;   /* stream offset of the first of them: how many bytes were consumed before,
+                          the client's end counting as one */
     unsigned n_ranges; /* what is asked for: ascending, disjoint */
     const struct msk_range *range;
     unsigned packets;      /* how many packets may be sent for it */

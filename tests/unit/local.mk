@@ -291,3 +291,19 @@ TESTS += %D%/test_minis
 %C%_test_minis_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 %C%_test_minis_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_minis_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
+
+# test_minisocket: against what the library exports, as programs are
+check_PROGRAMS += %D%/test_minisocket
+TESTS += %D%/test_minisocket
+%C%_test_minisocket_SOURCES = %D%/test_minisocket.c %D%/minisocket_world.h %D%/unit.h
+%C%_test_minisocket_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_minisocket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_minisocket_LDADD = lib/mini/libminisocket.la $(CHECK_LIBS)
+
+# test_minisocket_errors
+check_PROGRAMS += %D%/test_minisocket_errors
+TESTS += %D%/test_minisocket_errors
+%C%_test_minisocket_errors_SOURCES = %D%/test_minisocket_errors.c %D%/minisocket_world.h %D%/unit.h
+%C%_test_minisocket_errors_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_minisocket_errors_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_minisocket_errors_LDADD = lib/mini/libmini.la tests/sim/libsimkit.la $(CHECK_LIBS)
