@@ -113,8 +113,8 @@ dist_check_SCRIPTS += %D%/include_scan.sh %D%/core_symbols.sh
 TESTS += %D%/include_scan.sh %D%/core_symbols.sh
 
 # manpages, command, readme
-dist_check_SCRIPTS += %D%/manpages.sh %D%/command.sh %D%/command_peers.py %D%/readme.sh
-TESTS += %D%/manpages.sh %D%/command.sh %D%/readme.sh
+dist_check_SCRIPTS += %D%/manpages.sh %D%/man_examples.sh %D%/command.sh %D%/command_peers.py %D%/readme.sh
+TESTS += %D%/manpages.sh %D%/man_examples.sh %D%/command.sh %D%/readme.sh
 # test_rules
 check_PROGRAMS += %D%/test_rules
 TESTS += %D%/test_rules
