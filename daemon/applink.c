@@ -36,8 +36,10 @@ void trk_applink_note(struct trk_applink *l, uint32_t events)
         l->full = false;
     if (events & (EPOLLRDHUP | EPOLLHUP))
         l->eof = true;
-    if (events & EPOLLHUP)
+    if (events & EPOLLHUP) {
         l->gone = true;
+        l->closed |= !l->finished;
+    }
     if (events & EPOLLERR)
         l->broken = l->gone = l->eof = true;
 }
@@ -96,7 +98,7 @@ int trk_applink_establish(struct trk_applink *l, bool connecting, uint16_t local
     drop_dup(l);
     l->lag = (connecting ? TRK_LINK_CONNECT_BYTES : TRK_LINK_ACCEPT_BYTES) - TRK_LINK_TEXT_BYTES;
     l->up = rc == 0;
-    l->news = true;
+    l->news = !connecting || l->eof; /* a connecting application could not write before this */
     return rc;
 }
 
@@ -263,6 +265,7 @@ void trk_applink_finish_writing(struct trk_applink *l)
 {
     if (l->fd >= 0 && !l->gone)
         (void)shutdown(l->fd, SHUT_WR);
+    l->finished = true;
 }
 
 void trk_applink_reset(struct trk_applink *l)
@@ -277,7 +280,7 @@ void trk_applink_reset(struct trk_applink *l)
 
 void trk_applink_close(struct trk_applink *l)
 {
-    if (l->fd >= 0) /* what is unread would make this a reset */
+    if (l->fd >= 0 && !l->closed) /* what is unread would make this a reset */
         (void)drain(l, l->lag + (size_t)(l->end - l->taken));
     trk_applink_reset(l);
 }

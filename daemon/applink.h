@@ -33,7 +33,9 @@ struct trk_applink {
     bool up;        /* the set-up message is gone */
     bool news;      /* something may have been written since `end` was found */
     bool eof;       /* the application writes no more: end is final */
-    bool gone;      /* it has closed, or shut down both ways */
+    bool gone;      /* it has closed, or both directions are shut down */
+    bool closed;    /* it has closed, to be sure */
+    bool finished;  /* we have shut down our direction */
     bool broken;    /* it has closed with bytes unread: a reset */
     bool deaf;      /* it reads no more */
     bool full;      /* its buffer is full: EPOLLOUT will come */
