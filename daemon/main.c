@@ -210,6 +210,7 @@ static int start_engine(struct trk_daemon *d)
         trk_log(&d->log, TRK_LOG_ERROR, "out of memory");
         return -1;
     }
+    trk_udp_rx_touch(d->rx);
     if (d->conf.pcap == NULL)
         return 0;
     int rc = trk_pcap_open(&d->pcap, d->conf.pcap, d->conf.pcap_max_bytes, capture_ended, d);

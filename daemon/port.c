@@ -96,6 +96,7 @@ static int open_parts(struct trk_port *port, uint16_t number)
     port->tx = trk_udp_tx_new(port->udp, refused, port);
     if (port->tx == NULL)
         return -ENOMEM;
+    trk_udp_tx_touch(port->tx);
     rc = trk_loop_watch(port->d->loop, &port->watch, trk_udp_fd(port->udp), EPOLLIN, port_ready);
     if (rc != 0)
         return rc;

@@ -161,6 +161,8 @@ typedef void trk_udp_error_fn(void *arg, const struct trk_udp_error *error);
 struct trk_udp_rx *trk_udp_rx_new(unsigned slots) __attribute__((warn_unused_result));
 void trk_udp_rx_free(struct trk_udp_rx *rx);
 unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx);
+/* Memory is touched on use; after this call all of it is there, and use makes it no more. */
+void trk_udp_rx_touch(struct trk_udp_rx *rx);
 
 /*
  * Receives up to rx's slots of trains with one system call and hands each to recv, in order of
@@ -197,6 +199,8 @@ enum {
 struct trk_udp_tx *trk_udp_tx_new(struct trk_udp *u, trk_udp_refused_fn *refused, void *arg)
     __attribute__((warn_unused_result));
 void trk_udp_tx_free(struct trk_udp_tx *tx);
+/* As trk_udp_rx_touch(). */
+void trk_udp_tx_touch(struct trk_udp_tx *tx);
 
 /*
  * max_bytes of contiguous memory to write a train or headers into; valid until it is committed or

@@ -19,6 +19,9 @@ struct trk_udp {
     struct trk_udp_stats stats;
 };
 
+/* Has the kernel give all pages of memory that is in use already. */
+void trk_udp_touch(void *memory, size_t bytes);
+
 /* UDP_MAX_SEGMENTS of kernels before 6.9: tried before GSO is given up. */
 enum { TRK_UDP_OLD_TRAIN_PKTS = 64 };
 

@@ -68,6 +68,12 @@ void trk_udp_rx_free(struct trk_udp_rx *rx)
     free(rx);
 }
 
+void trk_udp_rx_touch(struct trk_udp_rx *rx)
+{
+    trk_udp_touch(rx, sizeof *rx);
+    trk_udp_touch(rx->memory, (size_t)rx->slots * SLOT_BYTES);
+}
+
 unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx)
 {
     return rx->slots;

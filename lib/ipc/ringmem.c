@@ -24,9 +24,10 @@ static size_t total(const struct trk_ringmem *m)
     return (size_t)TRK_RINGMEM_BYTES_AT + m->down_bytes + m->up_bytes;
 }
 
-static int map(struct trk_ringmem *m, int flags)
+static int map(struct trk_ringmem *m)
 {
-    void *base = mmap(NULL, total(m), PROT_READ | PROT_WRITE, MAP_SHARED | flags, m->memory_fd, 0);
+    void *base =
+        mmap(NULL, total(m), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, m->memory_fd, 0);
     if (base == MAP_FAILED) {
         return -errno;
     }
@@ -44,7 +45,7 @@ int trk_ringmem_map(struct trk_ringmem *m)
         st.st_size != (off_t)total(m)) {
         return -EPROTO;
     }
-    return map(m, 0);
+    return map(m);
 }
 
 int trk_ringmem_make(struct trk_ringmem *m, uint32_t down_bytes, uint32_t up_bytes)
@@ -61,7 +62,7 @@ int trk_ringmem_make(struct trk_ringmem *m, uint32_t down_bytes, uint32_t up_byt
                fcntl(m->memory_fd, F_ADD_SEALS, SEALS) != 0) {
         rc = -errno;
     } else {
-        rc = map(m, MAP_POPULATE);
+        rc = map(m);
     }
     if (rc != 0) {
         trk_ringmem_close(m);
