@@ -7,6 +7,13 @@ noinst_PROGRAMS += %D%/linkemu
 %C%_linkemu_SOURCES = %D%/linkemu.c
 %C%_linkemu_LDADD = %D%/liblink.la
 
+# Stateless servers for the scenarios: one that serves, one that harms.
+noinst_PROGRAMS += %D%/streamer %D%/hostile_service
+%C%_hostile_service_SOURCES = %D%/peers/hostile_service.c
+%C%_hostile_service_LDADD = lib/ipc/libring.la lib/ipc/libipc.la lib/base/libbase.la
+%C%_streamer_SOURCES = %D%/peers/streamer.c
+%C%_streamer_LDADD = lib/mini/libminisocket.la
+
 EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers
 
 # trk-conform
