@@ -63,19 +63,41 @@ static void inherit(int listener, int fd, const struct trk_tag *tag)
     }
 }
 
-static int set_up(int listener, int fd, const struct trk_tag *tag, const struct trk_name *name)
+/* A socket that its peer has closed with a byte unread takes the number: reading gives ECONNRESET. */
+static int become_reset(int fd, int flags)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | (flags & (SOCK_NONBLOCK | SOCK_CLOEXEC)), 0, pair) != 0) {
+        return -errno;
+    }
+    int rc = send(pair[0], "", 1, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+    close(pair[1]);
+    if (rc == 0 && dup3(pair[0], fd, (flags & SOCK_CLOEXEC) != 0 ? O_CLOEXEC : 0) < 0) {
+        rc = -errno;
+    }
+    close(pair[0]);
+    return rc;
+}
+
+static int set_up(int listener, int fd, int flags, const struct trk_tag *tag,
+                  const struct trk_name *name)
 {
     struct trk_tag mine = {.state = TRK_TAG_ACCEPTED, .bits = tag->bits & TRK_TAG_INHERITED};
-    int rc = trk_tag_set(fd, &mine);
+    /* The daemon closes before it has this only where the connection was reset, or it was killed
+     * itself. What it had written could be read, and then a clean end, which must not be. */
+    int rc = trk_state_send_setup(fd, name, TRK_LINK_ACCEPT_BYTES);
+    int is_reset = rc == -EPIPE || rc == -ECONNRESET;
+    rc = is_reset ? become_reset(fd, flags) : 0;
+    if (rc == 0) {
+        rc = trk_tag_set(fd, &mine);
+    }
     if (rc != 0) {
         return rc;
     }
     if ((tag->bits & (TRK_TAG_NATIVE | TRK_TAG_STORE)) != 0) {
         inherit(listener, fd, tag);
     }
-    /* A peer that has gone already: the application finds out by reading, as with TCP. */
-    (void)trk_state_send_setup(fd, name, TRK_LINK_ACCEPT_BYTES);
-    if ((tag->bits & TRK_TAG_LINGER0) != 0) {
+    if ((tag->bits & TRK_TAG_LINGER0) != 0 && !is_reset) {
         trk_state_tell_linger(fd, &mine);
     }
     return 0;
@@ -94,7 +116,7 @@ static int accept_one(int listener, int flags, const struct trk_tag *tag, struct
     int rc = -EINPROGRESS;
     if (trk_name_from_sockaddr(&un, len, name) == 0 && is_from_daemon(fd)) {
         if (name->kind == TRK_NAME_STREAM) {
-            rc = set_up(listener, fd, tag, name);
+            rc = set_up(listener, fd, flags, tag, name);
         } else if (name->kind == TRK_NAME_TCP) {
             rc = take_tcp(fd, flags);
         }

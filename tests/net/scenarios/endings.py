@@ -1,13 +1,16 @@
 """How connections end: half close, reset, killed programs. What TCP shows is in the expected
 transcripts."""
 
+import json
 import os
 import signal
 import sys
 
 from netlab import Lab, check, check_equal, scenario
+from netlab.daemon import stage
 from netlab.data import MIB
 from netlab.errors import wait_until
+from netlab.host import Host
 from netlab.talks import connect, converse, listen
 from netlab.web import Nginx, curl
 
@@ -189,3 +192,53 @@ def unprivileged_worker_resets(lab: Lab) -> None:
     client.wait(SOON_S)
     check_equal(client.stdout(), "sent 10\nECONNRESET after 0\n", "client")
     lab.check_no_tcp()
+
+
+LATE = """
+import socket, sys
+listener = socket.create_server(("", int(sys.argv[1])))
+sys.stdin.readline()
+connection, peer = listener.accept()
+assert peer[0] == sys.argv[2], peer
+try:
+    while connection.recv(100):
+        pass
+    print("eof")
+except ConnectionResetError:
+    print("ECONNRESET")
+"""
+
+
+@scenario()
+def reset_before_accept(lab: Lab) -> None:
+    """a connection that is reset, or whose daemon is killed, before the server has accepted it: a
+    reset, never the bytes and a clean end"""
+    lab.join()
+    for port, steps in ((7140, ("send:10", "linger0", "close")), (7141, ("send:10", "hold"))):
+        given, taken = os.pipe()
+        late = (sys.executable, "-c", LATE, str(port), lab.client.address)
+        server = lab.server.serve(port, *late, stdin=given)
+        client = connect(lab.client, lab.server.address, port, *steps)
+        if "close" in steps:
+            client.succeed(SOON_S)
+        elif lab.trk:
+            client.wait_output("sent 10")
+            lab.server.daemon.kill()
+        else:
+            client.wait_output("sent 10")
+            client.kill()
+        if lab.trk and "close" in steps:
+            wait_until(lambda: connections(lab.server) == 0, "the daemon knows", SOON_S)
+        os.write(taken, b"\n")
+        said = server.succeed(SOON_S)
+        os.close(given)
+        os.close(taken)
+        if lab.trk or "close" in steps:
+            check_equal(said, "ECONNRESET\n", f"server, when the client does {steps}")
+
+
+def connections(host: Host) -> int:
+    """How many its daemon serves."""
+    command = (str(stage() / "bin/trickles"), "status", "--json", "--socket", str(host.daemon.socket))
+    said = json.loads(host.run(*command, shim=False))
+    return sum(c["role"] == "accept" for c in said["connections"])
