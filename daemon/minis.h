@@ -25,7 +25,7 @@
 
 enum {
     TRK_MINIS_MAX = 64,             /* services: each costs about 12 MiB */
-    TRK_MINIS_SLOTS = 4096,         /* events in an application's hands, kept ones not counted */
+    TRK_MINIS_SLOTS = 4096,         /* events that an application has; minisocket-detached-max come on top */
     TRK_MINIS_DOWN_BYTES = 1 << 20, /* ring of events: some 5,000 small ones */
     TRK_MINIS_UP_BYTES = 4 << 20,   /* ring of answers: some 60 trains */
     TRK_MINIS_INSTALLED_MAX = 1024, /* bundles remembered, so that none is installed twice */

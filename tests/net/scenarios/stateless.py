@@ -4,6 +4,7 @@ through trickled; server and daemon are killed under it."""
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from typing import List
@@ -139,6 +140,27 @@ def stateless_server_away(lab: Lab) -> None:
     check(client.running(), f"curl has ended: {client.logs()}")
     server.start()
     check_big(lab, client)
+
+
+@scenario("trk", limit_s=120)
+def stateless_server_stopped(lab: Lab) -> None:
+    """60 downloads of 5 MiB from a stateless server that is stopped for a while, so that it has
+    more to answer than its ring takes: all are right, and nothing is left over"""
+    lab.join()
+    server = Streamer(lab.server).start()
+    server.program.process.send_signal(signal.SIGSTOP)
+    clients = [
+        curl(lab.client, "-o", str(lab.work / f"got-{number}"), server.url(5 * MIB))
+        for number in range(60)
+    ]
+    wait_until(lambda: services(lab)[0]["open"] >= len(clients), "all of them wait", 20)
+    server.program.process.send_signal(signal.SIGCONT)
+    wanted = sum_stream(5 * MIB)
+    for number, client in enumerate(clients):
+        client.succeed(80)
+        check_equal(sum_file(lab.work / f"got-{number}"), wanted, f"SHA-256 of download {number}")
+    wait_until(lambda: services(lab)[0]["open"] == 0, "all events are answered", 5)
+    lab.check_no_tcp()
 
 
 @scenario("trk", limit_s=90)
