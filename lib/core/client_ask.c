@@ -425,7 +425,8 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
         }
         if (e->state == TRK_SEQ_UNSENT)
             trk_track_set(&c->cur, e, TRK_SEQ_ASKED);
-        e->asked_us = trk_us32(now_ns);
+        if (s > c->cur.high_sent) /* else the time rule would begin anew with every repeat */
+            e->asked_us = trk_us32(now_ns);
         e->reqno = c->reqno;
         total++;
     }

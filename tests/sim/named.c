@@ -580,6 +580,27 @@ static bool few_answers(const struct named_opt *opt)
     return good("1 % loss", &o) && each <= 1.15;
 }
 
+/* --- 5 % lost and some held back: repeats of what was sent must not put the time rule off until a timeout --- */
+static bool held_back(const struct named_opt *opt)
+{
+    enum { SEEDS = 16 };
+    uint64_t timeouts = 0, cuts = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct scenario sc;
+        struct outcome o;
+        scenario_plain(seed, 2 << 20, &sc);
+        sc.down.loss_ppm = sc.up.loss_ppm = 50000;
+        sc.down.reorder_ppm = sc.up.reorder_ppm = 20000;
+        sc.down.hold_ns = sc.up.hold_ns = 8 * SIM_MS;
+        if (!run_plain("held back", &sc, opt, sc.limit_ns, &o))
+            return false;
+        timeouts += o.info.timeouts;
+        cuts += o.info.cuts;
+    }
+    printf("  5 %% lost, 2 %% held back for 8 ms: %" PRIu64 " cuts, %" PRIu64 " timeouts in %d MiB\n", cuts, timeouts, 2 * SEEDS);
+    return timeouts * 200 <= cuts;
+}
+
 static bool real_crypto(const struct named_opt *opt)
 {
     struct scenario sc;
@@ -602,6 +623,7 @@ static const struct {
     {"request-loss", "5 % of requests lost costs at most 2 % of goodput and hardly a cut", request_loss},
     {"request-bursts", "requests lost in bursts cost no cut", request_bursts},
     {"growth", "after a cut the window grows as Reno's", growth},
+    {"held-back", "lossy paths that reorder need hardly a timeout", held_back},
     {"few-answers", "hardly an answer without bytes while there are bytes", few_answers},
     {"heavy-loss", "40 % lost both ways still finishes", heavy_loss},
     {"fork-bound", "all children of a parent together get no more than the bound", fork_bound},
