@@ -26,10 +26,12 @@ HEADER = (
 )
 
 
-def options(about: str) -> argparse.Namespace:
-    """The command line that every benchmark has."""
+def options(about: str, runs: int) -> argparse.Namespace:
+    """The command line that every benchmark has; runs is the default of --runs."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--runs", type=int, default=3, help="runs of each, alternated (default: 3)")
+    parser.add_argument(
+        "--runs", type=int, default=runs, help="runs of each, alternated (default: %(default)s)"
+    )
     parser.add_argument("--only", default="", help="only tests whose name contains this")
     parser.add_argument("--mode", choices=["both", "tcp", "trk"], default="both")
     parser.add_argument("--seed", type=int, default=1)
@@ -39,9 +41,9 @@ def options(about: str) -> argparse.Namespace:
 class Bench:
     """Collects results; each test is a function of a Lab that is given fresh for every run."""
 
-    def __init__(self, name: str, about: str) -> None:
-        """name is that of the JSON file below build/bench/."""
-        self.name, self.options = name, options(about)
+    def __init__(self, name: str, about: str, runs: int = 3) -> None:
+        """name is that of the JSON file below build/bench/; runs of each unless told otherwise."""
+        self.name, self.options = name, options(about, runs)
         self.modes = ["tcp", "trk"] if self.options.mode == "both" else [self.options.mode]
         self.results: List[dict] = []
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
