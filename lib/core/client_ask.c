@@ -360,7 +360,8 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns, struct trk_ask_wi
         release_unsent(c);
         done = rebook_unsent(c, win, trk_min64(TRK_ASK_PKTS_MAX, trk_pace_pkts(&c->pace)));
         trk_pace_take(&c->pace, done);
-        n -= trk_min64(n, c->probe ? 0 : done);
+        if (!c->probe) /* what the limit allows beyond goes with it, not with a request of its own */
+            n = trk_min64(trk_min64(n, TRK_ASK_PKTS_MAX - done), trk_pace_pkts(&c->pace));
         done = 0;
     }
     while (done < n && (c->probe || (has_need(c) && !is_full(c, win)))) {
@@ -438,6 +439,16 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
     return n;
 }
 
+/*
+ * Is what could be asked for next only a guess: bytes behind what the newest state gives, in the hope
+ * that the answer to a request under way is so long? One REQUEST's worth of that is enough until the
+ * answer's continuation says more; a window's worth would be several REQUESTs for each short answer.
+ */
+static bool is_guess(const struct trk_client *c)
+{
+    return c->stateless && c->want.n == 0 && trk_uc_beyond(c, c->ask_off);
+}
+
 /* Is there more to ask for than what this window is for? */
 static bool wants_below(const struct trk_client *c, uint64_t off)
 {
@@ -474,7 +485,7 @@ unsigned trk_ask_fill(struct trk_client *c, uint64_t now_ns, struct trk_ask_wind
     c->probe = c->keepalive = c->ask_now = c->repairing = false;
     c->arrivals = 0;
     c->ask_due_ns = TRK_NEVER_NS;
-    if (has_need(c) && can_ask(c)) { /* more than one train, or the bucket is empty */
+    if (has_need(c) && can_ask(c) && !is_guess(c)) { /* more than one train, or the bucket is empty */
         bool pace = trk_pace_pkts(&c->pace) > 0;
         c->ask_now = pace && (!c->stateless || win->blocks > 0 || wants_below(c, win->lo));
         c->ask_due_ns = pace ? TRK_NEVER_NS : now_ns + TRK_DELAY_MIN_NS;

@@ -330,6 +330,8 @@ void trk_uc_expire(struct trk_client *c, uint64_t now_ns);
 uint64_t trk_uc_up(const struct trk_client *c);
 /* One past what can be had, now or in answer to uplink bytes that are not consumed yet. */
 uint64_t trk_uc_reach(const struct trk_client *c);
+/* off is where only the answer to such bytes could be. */
+bool trk_uc_beyond(const struct trk_client *c, uint64_t off);
 /* Nothing can come, and nothing is to be sent. */
 bool trk_uc_idle(const struct trk_client *c);
 /* Something is going to be sent after idleness. */

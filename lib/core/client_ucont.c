@@ -64,6 +64,11 @@ uint64_t trk_uc_reach(const struct trk_client *c)
     return c->n_held == 0 || up_pending(c) ? UINT64_MAX : newest(c)->u.end;
 }
 
+bool trk_uc_beyond(const struct trk_client *c, uint64_t off)
+{
+    return c->n_held > 0 && up_pending(c) && off >= newest(c)->u.end;
+}
+
 bool trk_uc_idle(const struct trk_client *c)
 {
     return c->n_held > 0 && !up_pending(c) && c->down.una >= newest(c)->u.end;

@@ -12,6 +12,7 @@
 #include "core/client.h"
 #include "crypto/keyring.h"
 #include "crypto/sealer.h"
+#include "mini/client_int.h"
 #include "mini/embed_int.h"
 
 #include <limits.h>
@@ -948,6 +949,39 @@ START_TEST(next_address_is_tried_where_the_first_is_silent)
 }
 END_TEST
 
+/* ---- how many packets it takes ---- */
+
+static void say_short(int fd, const struct msk_event *ev)
+{
+    if (ev->kind == MSK_REQUEST) {
+        ck_assert_int_eq(msk_consume(fd, ev->msk, ev->request_len), 0);
+        ck_assert_int_eq(msk_setucont(fd, ev->msk, MSK_HERE, "s", 1, 0), 0);
+    }
+    ck_assert_int_eq(msk_send(fd, ev->msk, huge, 1024), 1024);
+    ck_assert_int_eq(msk_end(fd, ev->msk), 0);
+    ck_assert_int_eq(msk_drop(fd, ev->msk), 0);
+}
+
+/* However far the window has opened. */
+START_TEST(short_answer_takes_one_packet_each_way)
+{
+    enum { REQUESTS = 300 };
+    struct world w = world_open(say_short, NULL);
+    struct world_client c = world_connect(&w);
+    struct trk_client_info info;
+    for (size_t i = 1; i <= REQUESTS; i++) {
+        world_ask_text(&c, "one KiB");
+        world_until(&w, &c, i * 1024);
+    }
+    const struct msk_client *k = (const void *)msk_table_any(c.fd);
+    trk_client_get_info(k->engine, &info);
+    ck_assert_uint_le(info.pkts_out, REQUESTS + REQUESTS / 10);
+    ck_assert_uint_le(info.pkts_in, REQUESTS + REQUESTS / 10);
+    world_leave(&c);
+    ck_assert_int_eq(msk_finish(w.service), 0);
+}
+END_TEST
+
 /* ---- threads ---- */
 
 static void *serve_one(void *arg)
@@ -1000,6 +1034,7 @@ int main(void)
         another_service_there_is_refused,
         next_address_is_tried_where_the_first_refuses,
         next_address_is_tried_where_the_first_is_silent,
+        short_answer_takes_one_packet_each_way,
         services_and_clients_in_threads_of_their_own,
     };
     return unit_run("minisocket_errors", tests, COUNT(tests));
