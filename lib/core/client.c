@@ -276,13 +276,6 @@ static void up_unseen(struct trk_client *c, const struct trk_ack_pkt *a)
         trk_up_again(c, a->reqno, a->reason == TRK_REASON_STALE && c->space_reqno == c->reqno);
 }
 
-/* An ACK is no larger than its REQUEST. There is always room for one range, and for all beside a
- * transport continuation where a user continuation was presented. */
-static bool has_all_ranges(const struct trk_client *c, const struct trk_ack_pkt *a)
-{
-    return a->cont == NULL || a->up.n_sacks == 0 || c->n_held > 0;
-}
-
 static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
 {
     struct trk_ack_pkt a;
@@ -342,7 +335,7 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
         up_unseen(c, &a);
     else
         trk_up_ack(c, now_ns, asked_ns(now_ns, a.ts, (a.c.flags & TRK_ACK_LATE) != 0), a.reqno,
-                   &a.up, has_all_ranges(c, &a));
+                   &a.up, true);
     heard(c, now_ns, a.reqno, &a.c);
     moved(c, c->down.una);
     return TRK_OK;
