@@ -640,6 +640,15 @@ static const struct {
     {"amnesia", "a new server for every packet gives the same bytes; without table it finishes", amnesia},
     {"long-fat", "a long fast path is filled", long_fat},
     {"mini-plain", "stateless services: each handler on a clean path, in the time it takes", mini_plain},
+    {"mini-goodput", "they are within 3 % of the service without continuations", mini_goodput},
+    {"mini-heavy-loss", "with 40 % lost both ways they finish", mini_heavy_loss},
+    {"mini-requests", "requests of every size, one by one and all at once", mini_requests},
+    {"mini-reassembly", "what was put together is lost at any packet: a resend, nothing else", mini_reassembly},
+    {"mini-amnesia", "a new server for every packet gives the same bytes; without table it finishes", mini_amnesia},
+    {"mini-away", "a service that is away is found again, or given up after 60 s", mini_away},
+    {"mini-versions", "content that changes is never mixed", mini_versions},
+    {"mini-idle", "an idle client sends nothing, and goes on after minutes", mini_idle},
+    {"mini-lost-state", "lost first continuations cost a round trip each, and no storm", mini_lost_state},
     {"real-crypto", "drawn scenarios with lib/crypto", real_crypto},
 };
 
@@ -672,13 +681,17 @@ bool named_run(const char *name, bool verbose, bool trace)
 
 bool named_alloc_sweep(bool verbose)
 {
+    static const char *const names[] = {"stateless", "soft", "seekable", "chained", "upload", "push"};
     uint64_t n = 0, finished = 0;
-    for (unsigned soft = 0; soft < 2; soft++)
+    for (unsigned soft = 0; soft < 2 + (unsigned)SIMMINI_PUSH; soft++)
         for (n = 1;; n++) {
             struct scenario sc;
             struct outcome o;
             scenario_plain(3, 150000, &sc);
-            sc.server.soft = soft != 0;
+            sc.server.soft = soft == 1;
+            if (soft > 1)
+                scenario_mini(3, (enum simmini_kind)(soft - 1), &sc);
+            sc.server.mini.answer_bytes = 150000;
             sc.app.out_total = sc.server.app.out_total = 150000;
             sc.down.loss_ppm = sc.up.loss_ppm = 20000;
             sc.fail_alloc = n;
@@ -686,7 +699,7 @@ bool named_alloc_sweep(bool verbose)
             scenario_tie(&sc);
             world_once(&sc, false, &o);
             if (!o.ok || (o.info.state == TRK_CLIENT_FAILED && o.error != TRK_E_NOMEM)) {
-                printf("allocation %" PRIu64 " (%s): %s; error %s\n", n, soft ? "soft" : "stateless", o.why,
+                printf("allocation %" PRIu64 " (%s): %s; error %s\n", n, names[soft], o.why,
                        trk_err_text(o.error));
                 return false;
             }

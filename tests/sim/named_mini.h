@@ -13,5 +13,14 @@ struct named_opt {
 };
 
 bool mini_plain(const struct named_opt *opt);
+bool mini_goodput(const struct named_opt *opt);
+bool mini_heavy_loss(const struct named_opt *opt);
+bool mini_requests(const struct named_opt *opt);
+bool mini_reassembly(const struct named_opt *opt);
+bool mini_amnesia(const struct named_opt *opt);
+bool mini_away(const struct named_opt *opt);
+bool mini_versions(const struct named_opt *opt);
+bool mini_idle(const struct named_opt *opt);
+bool mini_lost_state(const struct named_opt *opt);
 
 #endif

@@ -121,7 +121,7 @@ static void say(const struct simmini *m, const struct place *p, uint64_t off, ui
     }
 }
 
-/* A checkpoint further on in the state that answers now, if a mark was passed. */
+/* A checkpoint further on in the state that answers now, if it says a mark; once is enough, the next will do. */
 static void set_checkpoint(struct work *w, const struct place *p, uint64_t from, uint64_t said_to)
 {
     const struct simmini *m = w->m;
@@ -147,7 +147,7 @@ static void set_checkpoint(struct work *w, const struct place *p, uint64_t from,
 /* Fills the runs: below `turn` as the continuation presented says, from there on as the new one does. */
 static void describe(struct work *w, uint64_t turn, uint64_t end)
 {
-    uint64_t said_to = 0;
+    uint64_t said_to = 0, said_from = UINT64_MAX;
     for (unsigned i = 0; i < w->t->n_runs; i++) {
         const struct trk_run *r = &w->t->run[i];
         uint64_t to = min_u64(r->off + r->len, end);
@@ -165,9 +165,12 @@ static void describe(struct work *w, uint64_t turn, uint64_t end)
         w->a.have[i] = n;
         w->used += n;
         said_to = to > said_to ? to : said_to;
+        said_from = min_u64(said_from, r->off);
     }
     bool anew = w->a.has_first;
-    set_checkpoint(w, anew ? &w->now : &w->was, anew ? w->a.first.from : w->t->ucont.from, said_to);
+    uint64_t from = anew ? w->a.first.from : w->t->ucont.from;
+    if (said_to > 0)
+        set_checkpoint(w, anew ? &w->now : &w->was, from > said_from ? from : said_from, said_to);
 }
 
 /* Consumes the client's FIN where all before it is consumed. */

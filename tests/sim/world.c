@@ -95,7 +95,7 @@ static void judge_end(struct world *w, struct outcome *o)
     if (m->wrong || m->wrong_plan)
         say(o, "handler: %s", m->wrong ? "request bytes that the client did not write" : "an answer was refused");
     if (o->info.state == TRK_CLIENT_FAILED) {
-        if (((reset_due && !mini) || (w->sc.may_reset && m->resets > 0)) && o->error == TRK_E_RESET)
+        if ((((reset_due && !mini) || w->sc.gone) || (w->sc.may_reset && m->resets > 0)) && o->error == TRK_E_RESET)
             return;
         if (!w->sc.may_fail || (w->sc.fail_alloc == 0 && o->error != TRK_E_TIMEOUT))
             say(o, "client failed: %s", trk_err_text(o->error));

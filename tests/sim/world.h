@@ -24,6 +24,7 @@ struct scenario {
     uint64_t limit_ns;      /* must be over by then */
     bool no_judge;          /* packets are altered: the judge would see forgeries */
     bool may_fail;          /* the client may give up, cleanly */
+    bool gone;              /* the service is away for good: that must end in a reset */
     bool may_reset;         /* the service may say that it cannot go on */
     uint64_t fail_alloc;    /* the client's n-th allocation fails; 0: none */
 };
