@@ -110,8 +110,12 @@ static void add_packet(struct builder *b, struct iovec head, struct iovec payloa
 static void send_data(struct msk_embed *e, const struct msk_embed_job *j)
 {
     const struct trk_mini_plan *p = &e->plan;
-    struct builder b = {.e = e, .path = &j->path};
+    struct builder b; /* not cleared: 4 KiB for each answer */
     size_t bytes = 0;
+    b.e = e;
+    b.path = &j->path;
+    b.n = b.pkts = 0;
+    b.segment = b.bytes = 0;
     for (unsigned i = 0; i < p->n; i++)
         bytes += p->head_len[i];
     uint8_t *head = p->n > 0 ? reserve(e, bytes) : NULL;
