@@ -39,12 +39,9 @@ void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e)
         want(c, c->down.una, trk_min64(c->down_high, e->off));
 }
 
-void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e, bool nothing)
+void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e)
 {
-    uint64_t end = e->off + e->len;
-    if (e->fresh && !nothing) /* what is new goes on behind what came: see resync() */
-        end = trk_min64(end, c->down_high);
-    want(c, e->off, end);
+    want(c, e->off, e->off + e->len);
 }
 
 void trk_ask_holes(struct trk_client *c)
@@ -71,21 +68,28 @@ static void drop_under_way(struct trk_client *c, const struct trk_track *t)
     }
 }
 
-/* New bytes beyond those asked for so far go behind what really came: the server may have sent
- * shorter pieces. */
-static void resync(struct trk_client *c, uint64_t seq)
+/*
+ * New bytes beyond those asked for so far go behind what really came: the server may have sent
+ * shorter pieces. A stateless service answers each request for itself, so only what went with
+ * request reqno moves; what that leaves open is wanted.
+ */
+static void resync(struct trk_client *c, uint64_t seq, uint32_t reqno)
 {
     uint64_t off = c->down_high;
     uint16_t piece = payload_of(c);
     for (uint64_t s = trk_max64(seq, c->cur.k) + 1; s <= c->cur.high_asked; s++) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
-        if (!e->fresh || (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT))
+        if (!e->fresh || (e->state != TRK_SEQ_ASKED && e->state != TRK_SEQ_UNSENT) ||
+            (c->stateless && e->reqno != reqno))
             continue;
         e->off = off;
         e->len = piece;
         off += piece;
     }
-    c->ask_off = off;
+    if (c->stateless)
+        want(c, off, c->ask_off);
+    else
+        c->ask_off = off;
 }
 
 void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
@@ -99,7 +103,7 @@ void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d)
     if (end > c->down_high) {
         c->down_high = end;
         if (!exact && d->seq >= c->cur.base && !trk_newer32(c->space_reqno, d->reqno))
-            resync(c, d->seq);
+            resync(c, d->seq, d->reqno);
     }
     if (c->want.n > 0)
         (void)trk_ranges_sub(&c->want, &c->mem, d->off, end);

@@ -253,7 +253,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     if (was == TRK_SEQ_LOST && t == &c->old)
         note_undo(c, d);
     if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && c->stateless)
-        trk_ask_rest(c, &asked, d->payload_len == 0);
+        trk_ask_rest(c, &asked);
     else if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
     if ((d->c.flags & TRK_DATA_LATE) == 0 &&

@@ -259,8 +259,8 @@ uint64_t trk_epoch_limit(const struct trk_client *c);
 void trk_ask_bytes(struct trk_client *c, const struct trk_data_pkt *d);
 /* Puts the missing part of a seq's range back in the queue. */
 void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e);
-/* Of a stateless service: a seq came, and what of its range did not is wanted; nothing: no byte did. */
-void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e, bool nothing);
+/* Of a stateless service: a seq came, and what of its range did not is wanted. */
+void trk_ask_rest(struct trk_client *c, const struct trk_seq_entry *e);
 /* Wants every hole below the highest byte received, whatever is under way. */
 void trk_ask_holes(struct trk_client *c);
 /* Nothing is under way any more: wants all that is missing, from the lowest byte on. */

@@ -649,6 +649,7 @@ static const struct {
     {"mini-versions", "content that changes is never mixed", mini_versions},
     {"mini-idle", "an idle client sends nothing, and goes on after minutes", mini_idle},
     {"mini-lost-state", "lost first continuations cost a round trip each, and no storm", mini_lost_state},
+    {"mini-slow-push", "what a stateless service says now and then comes at once", mini_slow_push},
     {"real-crypto", "drawn scenarios with lib/crypto", real_crypto},
 };
 

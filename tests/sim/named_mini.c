@@ -343,3 +343,19 @@ bool mini_lost_state(const struct named_opt *opt)
     printf("  most requests of a transfer of 300,000 bytes: %" PRIu64 "\n", most);
     return ok && most < 600;
 }
+
+/* --- a byte now and then: each comes at once, however short the pieces that the asks before brought --- */
+bool mini_slow_push(const struct named_opt *opt)
+{
+    enum { RATE = 40, LATE_MS = 300 };
+    bool ok = true;
+    for (uint64_t total = RATE; total <= 10 * RATE; total += 7) {
+        struct scenario sc;
+        struct outcome o;
+        scenario_mini(total, SIMMINI_PUSH, &sc);
+        sc.server.mini.answer_bytes = total;
+        sc.server.mini.rate = RATE;
+        ok &= run("slow push", &sc, opt, total * SIM_S / RATE + LATE_MS * SIM_MS, &o);
+    }
+    return ok;
+}

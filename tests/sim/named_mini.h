@@ -22,5 +22,6 @@ bool mini_away(const struct named_opt *opt);
 bool mini_versions(const struct named_opt *opt);
 bool mini_idle(const struct named_opt *opt);
 bool mini_lost_state(const struct named_opt *opt);
+bool mini_slow_push(const struct named_opt *opt);
 
 #endif
