@@ -22,7 +22,7 @@ from netlab.paths import BUILD, PEERS, STAGE
 from netlab.program import Program
 from netlab.web import Nginx, curl
 
-HTTPD = STAGE / "bin/trickles-httpd"
+HTTPD = STAGE / "libexec/trickles/examples/httpd"
 MANYCLIENTS = BUILD / "tests/bench/manyclients"
 SERVICE = 8080
 SECONDS = 4
@@ -34,7 +34,7 @@ SLABS = ("TCP", "TCPv6", "sock_inode_cache", "filp", "dentry", "eventpoll_epi", 
 
 
 class Minisockets:
-    """A trickles-httpd on the server, embedded or through the daemon there."""
+    """examples/httpd on the server, embedded or through the daemon there."""
 
     def __init__(self, lab: Lab, embedded: bool, pinned: bool = True) -> None:
         """Starts it; pinned: on the server's processor."""

@@ -13,10 +13,11 @@ leftovers() {
     ps -eo pid,args | grep '[t]rickles-demo' || true
 }
 
-# $1: name; the rest is how to run it.
+# $1: name, $2: what its output must say, lines of extended regular expressions; the rest is how to run it.
 demo() {
     name=$1
-    shift
+    must=$2
+    shift 2
     out=$BUILD/check/demo-$name.out
     before=$(leftovers)
     if [ -n "$before" ]; then
@@ -24,8 +25,7 @@ demo() {
         failed=$((failed + 1))
         return
     fi
-    if "$@" >"$out" 2>&1 && grep -q 'curl .* Trickles$' "$out" && grep -q 'equal, and it went over Trickles' "$out" &&
-        grep -q '3 probes sent, 3 answered' "$out"; then
+    if "$@" >"$out" 2>&1 && says "$out" "$must"; then
         passed=$((passed + 1))
         sed -n 's/^/    /; /of .* MiB$/d; p' "$out"
     else
@@ -40,20 +40,41 @@ demo() {
     fi
 }
 
-demo two-hosts "$SRC/tools/demo.sh"
+# $1: file, $2: lines of expressions, each of which must match.
+says() {
+    echo "$2" | while read -r expression; do
+        grep -Eq -e "$expression" "$1" || { echo "not in $1: $expression"; exit 1; }
+    done
+}
+
+unmodified='curl .* Trickles$
+equal, and it went over Trickles
+3 probes sent, 3 answered'
+restart='a second later: [0-9]+ MiB, and no server
+^    62914560 bytes in .* 1 connection$
+equal: one connection, served by two servers'
+
+demo two-hosts "$unmodified" "$SRC/tools/demo.sh"
+demo restart "$restart" env DEMO_MIB=60 "$SRC/tools/demo_restart.sh"
 # The sources and the tree may be where only root can go: a user gets copies.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -a "$STAGE" "$copy/stage"
 mkdir "$copy/tools" "$copy/tmp"
-cp "$SRC/tools/demo.sh" "$copy/tools/demo.sh"
+cp "$SRC"/tools/demo* "$copy/tools"
 chmod 755 "$copy"
 chmod 1777 "$copy/tmp"
 if [ "$(id -u)" -eq 0 ]; then
-    demo loopback setpriv --reuid nobody --regid nogroup --clear-groups env STAGE="$copy/stage" TMPDIR="$copy/tmp" \
-        DEMO_MIB=60 "$copy/tools/demo.sh"
+    user() {
+        setpriv --reuid nobody --regid nogroup --clear-groups "$@"
+    }
 else
-    demo loopback env STAGE="$copy/stage" DEMO_MIB=60 "$copy/tools/demo.sh"
+    user() {
+        "$@"
+    }
 fi
+demo loopback "$unmodified" user env STAGE="$copy/stage" TMPDIR="$copy/tmp" DEMO_MIB=60 "$copy/tools/demo.sh"
+demo restart-loopback "$restart" user env STAGE="$copy/stage" TMPDIR="$copy/tmp" DEMO_MIB=60 \
+    "$copy/tools/demo_restart.sh"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
