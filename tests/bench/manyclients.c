@@ -193,10 +193,16 @@ static void keep_ucont(struct end *e, const uint8_t *ucont, size_t len)
     e->ucont_len = (uint8_t)len;
 }
 
+/* A continuation, if it is later than the one held. */
 static void keep_cont(struct end *e, const uint8_t *cont, size_t len)
 {
-    if (cont != NULL && len == sizeof e->cont)
-        memcpy(e->cont, cont, len);
+    struct trk_law law, held;
+    if (cont == NULL || trk_cont_read_law(cont, len, &law) != TRK_OK)
+        return;
+    if (e->state == OPENING || trk_cont_read_law(e->cont, sizeof e->cont, &held) != TRK_OK ||
+        (int16_t)(law.epoch - held.epoch) > 0 ||
+        (law.epoch == held.epoch && law.law_base > held.law_base))
+        memcpy(e->cont, cont, sizeof e->cont);
 }
 
 /* The whole document, in one packet. */
@@ -251,13 +257,11 @@ static void take_ack(struct end *e, const uint8_t *pkt, size_t len)
         begin_get(e);
         return;
     }
-    if (e->state != WAITING)
-        return;
     keep_ucont(e, a.ucont, a.ucont_len);
-    if (a.reason != TRK_REASON_STALE || a.cont == NULL)
+    keep_cont(e, a.cont, a.cont_len);
+    if (a.reason != TRK_REASON_STALE || a.cont == NULL || e->state != WAITING)
         return;
     g.stales++;
-    keep_cont(e, a.cont, a.cont_len);
     e->k = 0;
     e->fold = 0;
     e->since_ms = e->sent_ms = g.now_ms;
@@ -328,7 +332,7 @@ static void sweep(uint32_t from, uint32_t to, void (*start)(struct end *))
         receive(10);
         if (g.now_ms - checked_ms > AGAIN_MS / 4) {
             checked_ms = g.now_ms;
-            repeat_silent(from, next);
+            repeat_silent(0, next > from ? next : g.n);
         }
     }
 }
