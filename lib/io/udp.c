@@ -115,16 +115,6 @@ static int bind_and_connect(struct trk_udp *u, const struct trk_udp_options *opt
     return learn_local(u);
 }
 
-void trk_udp_touch(void *memory, size_t bytes)
-{
-    enum { PAGE_BYTES = 4096 }; /* the smallest that there is */
-    volatile uint8_t *at = memory;
-    for (size_t i = 0; i < bytes; i += PAGE_BYTES)
-        at[i] = at[i];
-    if (bytes > 0)
-        at[bytes - 1] = at[bytes - 1];
-}
-
 int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
 {
     struct trk_udp *u = calloc(1, sizeof *u);

@@ -4,6 +4,7 @@
 
 #include <config.h>
 
+#include "base/mem.h"
 #include "io/udp.h"
 
 struct trk_udp {
@@ -18,9 +19,6 @@ struct trk_udp {
     union trk_sockaddr local;
     struct trk_udp_stats stats;
 };
-
-/* Has the kernel give all pages of memory that is in use already. */
-void trk_udp_touch(void *memory, size_t bytes);
 
 /* UDP_MAX_SEGMENTS of kernels before 6.9: tried before GSO is given up. */
 enum { TRK_UDP_OLD_TRAIN_PKTS = 64 };

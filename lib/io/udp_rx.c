@@ -70,8 +70,8 @@ void trk_udp_rx_free(struct trk_udp_rx *rx)
 
 void trk_udp_rx_touch(struct trk_udp_rx *rx)
 {
-    trk_udp_touch(rx, sizeof *rx);
-    trk_udp_touch(rx->memory, (size_t)rx->slots * SLOT_BYTES);
+    trk_mem_touch(rx, sizeof *rx);
+    trk_mem_touch(rx->memory, (size_t)rx->slots * SLOT_BYTES);
 }
 
 unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx)

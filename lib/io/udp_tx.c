@@ -87,8 +87,8 @@ void trk_udp_tx_free(struct trk_udp_tx *tx)
 
 void trk_udp_tx_touch(struct trk_udp_tx *tx)
 {
-    trk_udp_touch(tx, sizeof *tx);
-    trk_udp_touch(tx->arenas, 2 * (size_t)TRK_UDP_TX_ARENA_BYTES);
+    trk_mem_touch(tx, sizeof *tx);
+    trk_mem_touch(tx->arenas, 2 * (size_t)TRK_UDP_TX_ARENA_BYTES);
 }
 
 unsigned trk_udp_tx_queued(const struct trk_udp_tx *tx)

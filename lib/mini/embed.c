@@ -218,6 +218,8 @@ int msk_embed_open(struct msk_back **out, uint16_t port, const struct msk_option
         rc = open_udp(e, opt);
     if (rc == 0)
         rc = open_descriptor(e);
+    if (rc == 0)
+        rc = msk_embed_prepare(e);
     if (rc != 0) {
         embed_close(&e->back);
         return rc;

@@ -23,17 +23,19 @@
 #include "mini/backend.h"
 
 enum {
-    MSK_JOBS_MAX = 8192,      /* a receive call gives at most 64 slots of 64 requests or so */
+    MSK_JOBS_MAX = 4096,
+    MSK_JOBS_READY = 2048,    /* there from the start: what one receive call can bring, 128 in a slot */
     MSK_JOBS_CHUNK = 64,      /* made at once */
     MSK_DETACHED_MAX = 1024,  /* kept by the application */
-    MSK_PENDING_MAX = 4096,   /* waiting for msk_events() */
+    MSK_PENDING_MAX = 3072,   /* waiting for msk_events(): as many, and installed ones */
     MSK_INSTALLED_MAX = 1024, /* bundles remembered, so that none is installed twice */
     MSK_SMALL_BYTES = 1472,   /* request bytes of one packet fit */
     MSK_ROOM_BYTES = 1 << 20, /* of answers, made at once; one answer has at most 132 packets */
     MSK_ROOMS_MAX = 64,
+    MSK_ROOMS_READY = 2,      /* there from the start */
     MSK_FLUSH_BYTES = 256 << 10, /* answers of a batch leave in parts of about this size: what is
                                     in the cache now is sent now */
-    MSK_RECV_SLOTS = 64,
+    MSK_RECV_SLOTS = 16,
 };
 
 struct msk_embed_job {
@@ -97,6 +99,8 @@ struct msk_embed {
 
 /* ---- embed_jobs.c ---- */
 
+/* The memory that every server uses sooner or later, all of it in place: so that it grows with nothing. 0 or -ENOMEM. */
+int msk_embed_prepare(struct msk_embed *e);
 /* A job from the pool, or NULL: too many, or no memory. */
 struct msk_embed_job *msk_embed_job(struct msk_embed *e);
 /* The job waits for msk_events(). */

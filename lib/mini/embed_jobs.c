@@ -16,11 +16,12 @@ static struct msk_embed_job *whole(struct msk_job *job)
     return (struct msk_embed_job *)(void *)job; /* its first member */
 }
 
-static void make_chunk(struct msk_embed *e)
+static bool make_chunk(struct msk_embed *e)
 {
     struct msk_chunk *c = e->n_jobs < MSK_JOBS_MAX ? calloc(1, sizeof *c) : NULL;
     if (c == NULL)
-        return;
+        return false;
+    trk_mem_touch(c, sizeof *c);
     c->next = e->chunks;
     e->chunks = c;
     e->n_jobs += MSK_JOBS_CHUNK;
@@ -28,12 +29,37 @@ static void make_chunk(struct msk_embed *e)
         c->jobs[i - 1].job.next = e->free_jobs;
         e->free_jobs = &c->jobs[i - 1].job;
     }
+    return true;
+}
+
+static bool make_room(struct msk_embed *e)
+{
+    if (e->n_rooms == MSK_ROOMS_MAX ||
+        (e->room[e->n_rooms] = aligned_alloc(64, MSK_ROOM_BYTES)) == NULL)
+        return false;
+    e->n_rooms++;
+    return true;
+}
+
+int msk_embed_prepare(struct msk_embed *e)
+{
+    while (e->n_jobs < MSK_JOBS_READY)
+        if (!make_chunk(e))
+            return -ENOMEM;
+    while (e->n_rooms < MSK_ROOMS_READY) {
+        if (!make_room(e))
+            return -ENOMEM;
+        trk_mem_touch(e->room[e->n_rooms - 1], MSK_ROOM_BYTES);
+    }
+    trk_udp_rx_touch(e->rx);
+    trk_udp_tx_touch(e->tx);
+    return 0;
 }
 
 struct msk_embed_job *msk_embed_job(struct msk_embed *e)
 {
     if (e->free_jobs == NULL)
-        make_chunk(e);
+        (void)make_chunk(e);
     struct msk_job *job = e->free_jobs;
     if (job == NULL)
         return NULL;
@@ -112,12 +138,8 @@ static uint8_t *arena_room(struct msk_embed *e, size_t n)
         e->room_now++;
         e->room_used = 0;
     }
-    if (e->room_now == e->n_rooms) {
-        if (e->n_rooms == MSK_ROOMS_MAX ||
-            (e->room[e->n_rooms] = aligned_alloc(64, MSK_ROOM_BYTES)) == NULL)
-            return NULL;
-        e->n_rooms++;
-    }
+    if (e->room_now == e->n_rooms && !make_room(e))
+        return NULL;
     uint8_t *room = e->room[e->room_now] + e->room_used;
     e->room_used += (n + 63) / 64 * 64;
     return room;
