@@ -8,7 +8,9 @@
 #include <config.h>
 
 #include "core/client.h"
+#include "core/ucont.h"
 
+#include "clear_seal.h"
 #include "frames.h"
 #include "server_world.h"
 
@@ -276,11 +278,145 @@ static void talk(fuzz_emit_fn *emit, void *arg, unsigned lose, size_t upload)
     emit(arg, seed, trk_wr_len(&out));
 }
 
+/* ---- and what a stateless service says: by hand ---- */
+
+static struct trk_request_pkt asked; /* the client's newest */
+
+static void by_hand(const uint8_t *pkt, size_t len)
+{
+    struct trk_request_pkt q;
+    if (trk_wire_read_request(pkt, len, &q) == TRK_OK)
+        asked = q;
+}
+
+static size_t say_ucont(struct trk_ucont u, uint8_t *ucont)
+{
+    uint64_t counter = 0;
+    const struct trk_seal_ops ops = clear_seal_ops(&counter);
+    size_t len = 0;
+    FUZZ_CHECK(trk_ucont_seal(&ops, &u, 1, 80, (const uint8_t *)"state", 5, ucont, &len) == TRK_OK);
+    return len;
+}
+
+static void say_opened(void)
+{
+    uint64_t counter = 0;
+    const struct trk_seal_ops ops = clear_seal_ops(&counter);
+    const struct trk_secret secret = {.conn = 1};
+    uint8_t cont[TRK_CONT_BYTES], pkt[1472];
+    struct trk_law law;
+    trk_law_first(&law, 1200, 1, 1);
+    law.flags |= TRK_LAW_STATELESS;
+    FUZZ_CHECK(trk_cont_seal(&ops, &law, &secret, cont) == TRK_OK);
+    const struct trk_ack_pkt a = {.c = {.flags = TRK_ACK_OPENED | TRK_ACK_CONT, .cid = conf.cid},
+                                  .ts = (uint32_t)(host.now_ns / 1000),
+                                  .nonce = conf.nonce,
+                                  .versions = 2,
+                                  .cont = cont,
+                                  .cont_len = sizeof cont,
+                                  .up = {.credit_bytes = 65536}};
+    long n = trk_wire_write_ack(pkt, sizeof pkt, &a, 1200);
+    FUZZ_CHECK(n > 0);
+    act(DATAGRAM, pkt, (size_t)n);
+}
+
+static void say_ack(enum trk_reason reason, const struct trk_ucont *u, uint64_t held)
+{
+    uint8_t pkt[1472], ucont[TRK_UCONT_BYTES_MAX];
+    struct trk_ack_pkt a = {.c = {.cid = conf.cid}, .reqno = asked.reqno, .ts = asked.ts, .reason = (uint8_t)reason};
+    if (u) {
+        a.c.flags |= TRK_ACK_UCONT;
+        a.ucont = ucont;
+        a.ucont_len = say_ucont(*u, ucont);
+        a.up.ack = u->up;
+    }
+    if (held > a.up.ack) {
+        a.c.flags |= TRK_ACK_SACK;
+        a.up.n_sacks = 1;
+        a.up.sack[0].start = a.up.ack;
+        a.up.sack[0].end = held;
+    }
+    a.up.credit_bytes = 65536;
+    long n = trk_wire_write_ack(pkt, sizeof pkt, &a, 0);
+    FUZZ_CHECK(n > 0);
+    act(DATAGRAM, pkt, (size_t)n);
+}
+
+static void say_data(uint64_t state, uint64_t seq, uint64_t off, size_t len, const struct trk_ucont *u)
+{
+    uint8_t pkt[1472] = {0}, ucont[TRK_UCONT_BYTES_MAX];
+    struct trk_data_pkt d = {.c = {.cid = conf.cid, .flags = TRK_DATA_STATE},
+                             .reqno = asked.reqno,
+                             .ts = asked.ts,
+                             .seq = seq,
+                             .train_end = seq,
+                             .off = off,
+                             .state = state,
+                             .up = {.ack = 100, .credit_bytes = 65536}};
+    if (u) {
+        d.c.flags |= TRK_DATA_UCONT;
+        d.ucont = ucont;
+        d.ucont_len = say_ucont(*u, ucont);
+    }
+    long n = trk_wire_write_data_head(pkt, sizeof pkt, &d);
+    FUZZ_CHECK(n > 0);
+    act(DATAGRAM, pkt, (size_t)n + len);
+}
+
+/* away: the service is not there at first. unknown: its first continuation comes late. */
+static void talk_stateless(fuzz_emit_fn *emit, void *arg, bool away, bool unknown)
+{
+    const struct trk_ucont one = {.flags = TRK_UCONT_END, .state = 5, .up = 100, .end = 5000};
+    const struct trk_ucont place = {.flags = TRK_UCONT_END, .state = 5, .after = 5, .up = 100, .from = 2000, .end = 5000};
+    const struct trk_ucont rival = {.flags = TRK_UCONT_END, .state = 6, .up = 100, .end = 7000};
+    const struct trk_ucont last = {.flags = TRK_UCONT_END | TRK_UCONT_FIN, .state = 7, .after = 5, .up = 301,
+                                   .from = 5000, .end = 6000};
+    out = trk_wr_make(seed, sizeof seed);
+    if (!start(&host, by_hand))
+        abort();
+    say_opened();
+    act(WRITE, NULL, 100);
+    act(PASS, NULL, 20);
+    if (away) {
+        say_ack(TRK_REASON_AWAY, NULL, 0);
+        act(DEADLINE, NULL, 0);
+    }
+    if (!unknown)
+        say_ack(TRK_REASON_OK, &one, 0);
+    say_data(5, 1, 0, 1124, NULL);
+    act(DEADLINE, NULL, 0);
+    say_ack(TRK_REASON_OK, &one, 0);
+    say_ack(TRK_REASON_OK, &rival, 0);
+    for (uint64_t i = 1; i < 4; i++)
+        say_data(5, i + 1, i * 1124, 1124, i == 3 ? &place : NULL);
+    act(WRITE, NULL, 200);
+    act(FIN, NULL, 0);
+    say_data(6, 6, 4496, 400, NULL);
+    act(PASS, NULL, 20);
+    say_ack(TRK_REASON_NO_DATA, NULL, 200);
+    act(DEADLINE, NULL, 0);
+    say_data(5, 5, 4496, 504, NULL);
+    act(PASS, NULL, 20);
+    say_ack(TRK_REASON_NO_DATA, NULL, 0); /* held no more */
+    if (unknown)
+        say_data(5, 8, 0, 1124, NULL);
+    say_ack(TRK_REASON_OK, &last, 0);
+    act(PASS, NULL, 20);
+    say_data(7, 7, 5000, 1000, &last);
+    act(READ, NULL, 60000);
+    FUZZ_CHECK(trk_client_state(host.c) == TRK_CLIENT_CLOSED); /* all of it was believed */
+    trk_client_free(host.c);
+    FUZZ_CHECK(trk_wr_ok(&out));
+    emit(arg, seed, trk_wr_len(&out));
+}
+
 void fuzz_seeds(fuzz_emit_fn *emit, void *arg)
 {
     talk(emit, arg, 0, 0);
     talk(emit, arg, 3, 0);
     talk(emit, arg, 0, 9000);
+    for (unsigned how = 0; how < 4; how++)
+        talk_stateless(emit, arg, (how & 1) != 0, (how & 2) != 0);
     uint8_t silence[12]; /* a server that says nothing, then an abort */
     out = trk_wr_make(silence, sizeof silence);
     for (unsigned i = 0; i < 3; i++)

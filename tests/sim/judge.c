@@ -208,6 +208,8 @@ static void judge_request(struct judge *c, const uint8_t *p, size_t cont_at, uin
     bool probe = (at(p, 2, 2) & 1) != 0;
     struct judge_space *s = space_of(c, rho);
     struct law parent = law_of(p + cont_at), l = parent;
+    if (c->now_len > at(p, cont_at + 6, 2))
+        fail(c, "request of %zu bytes, packets have %" PRIu64, c->now_len, at(p, cont_at + 6, 2));
     uint64_t acc = 0, n = 0;
     bool sent = true;
     if (kind == 1 || kind == 2) {

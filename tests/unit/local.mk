@@ -223,6 +223,14 @@ TESTS += %D%/test_client
 %C%_test_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_client_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
 
+# test_client_ucont
+check_PROGRAMS += %D%/test_client_ucont
+TESTS += %D%/test_client_ucont
+%C%_test_client_ucont_SOURCES = %D%/test_client_ucont.c %D%/unit.h
+%C%_test_client_ucont_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_client_ucont_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_client_ucont_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
 # test_ring
 check_PROGRAMS += %D%/test_ring
 TESTS += %D%/test_ring
