@@ -14,7 +14,10 @@ noinst_PROGRAMS += %D%/streamer %D%/hostile_service
 %C%_streamer_SOURCES = %D%/peers/streamer.c
 %C%_streamer_LDADD = lib/mini/libminisocket.la
 
-EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers
+# Not peers/ as a whole: it has objects in the build tree, and `make dist` would take them along.
+EXTRA_DIST += %D%/README %D%/run.py %D%/netlab %D%/scenarios %D%/peers/datagram_timer.py %D%/peers/echo_server.py \
+    %D%/peers/forger.py %D%/peers/holder.py %D%/peers/intruder.py %D%/peers/stalled.py %D%/peers/sum_server.py \
+    %D%/peers/talk.py
 
 # trk-conform
 noinst_LTLIBRARIES += %D%/libconform.la

@@ -78,7 +78,7 @@ fi
 
 # Not there if configured with --disable-examples.
 for program in $(sed -n 's/^examplesexec_PROGRAMS = *//p' "$srcdir/examples/local.mk" | sed 's|%D%/||g'); do
-    grep -q '^EXAMPLES_TRUE = #' Makefile && break
+    grep -q '^#examplesexec_PROGRAMS' Makefile && break
     "$build/examples/$program" --help >"$tmp/help" || fail "$program --help: status $?"
     compare "trickles-$program.1"
 done
