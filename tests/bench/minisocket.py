@@ -196,10 +196,10 @@ def slabs_kib() -> int:
 
 
 def buffers_kib(host: Host) -> int:
-    """What the kernel holds in socket buffers of a host."""
-    text = host.run("cat", "/proc/net/sockstat", shim=False)
-    pages = sum(int(n) for n in re.findall(r" mem (\d+)", text))
-    return pages * os.sysconf("SC_PAGE_SIZE") >> 10
+    """What the kernel holds in the buffers of a host's UDP and unix sockets: received, to be sent,
+    kept for more."""
+    text = host.run("ss", "-u", "-x", "-a", "-m", "-H", shim=False)
+    return sum(int(n) for n in re.findall(r"[(,][rtf](\d+)", text)) >> 10
 
 
 def row(label: str, count: int, process_kib: int, kernel_kib: int) -> None:
@@ -238,6 +238,8 @@ def idle_tcp(lab: Lab, counts: List[int]) -> None:
     workers and clients. The clients are on this machine too: half of the kernel's objects are
     theirs."""
     lab.join(Veth())
+    ports = "/proc/sys/net/ipv4/ip_local_port_range"
+    lab.client.run("sh", "-c", f"echo 1024 65000 >{ports}", shim=False)  # TIME_WAIT holds some
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     each = min(limit - 1000, 15000)
