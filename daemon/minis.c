@@ -121,7 +121,7 @@ static struct trk_service *make(struct trk_minis *m, const struct trk_ctl_mini_l
         return NULL;
     s->all = m;
     s->task.run = trk_minis_run;
-    s->memory = (struct trk_ringmem){.memory_fd = -1, .daemon_fd = -1, .app_fd = -1};
+    s->memory = (struct trk_ringmem){.memory_fd = -1, .daemon_fd = -1, .app_fd = -1, .bell_fd = -1};
     s->local = trk_addrs_from_ipc(&listen->local);
     s->v6only = s->local.sa.sa_family == AF_INET6 && int_option(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
     s->shared = listen->flags & TRK_CTL_MINI_SHARED;

@@ -173,6 +173,6 @@ void trk_minis_flush(struct trk_flush *f)
         wake |= s->wake && trk_ring_must_wake(&s->down);
         s->borrowed = s->wake = false;
         if (wake)
-            trk_ringmem_wake(s->memory.app_fd);
+            trk_ringmem_wake(s->memory.bell_fd);
     }
 }

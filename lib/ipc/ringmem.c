@@ -53,11 +53,13 @@ int trk_ringmem_make(struct trk_ringmem *m, uint32_t down_bytes, uint32_t up_byt
     *m = (struct trk_ringmem){.down_bytes = down_bytes, .up_bytes = up_bytes};
     m->memory_fd = memfd_create("trickles-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     m->daemon_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    m->app_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = 0;
+    int rc = 0, bell[2] = {-1, -1};
+    bool has_bell = pipe2(bell, O_CLOEXEC | O_NONBLOCK) == 0;
+    m->app_fd = bell[0];
+    m->bell_fd = bell[1];
     if (!is_ring_size(down_bytes) || !is_ring_size(up_bytes)) {
         rc = -EINVAL;
-    } else if (m->memory_fd < 0 || m->daemon_fd < 0 || m->app_fd < 0 ||
+    } else if (m->memory_fd < 0 || m->daemon_fd < 0 || !has_bell ||
                ftruncate(m->memory_fd, (off_t)total(m)) != 0 ||
                fcntl(m->memory_fd, F_ADD_SEALS, SEALS) != 0) {
         rc = -errno;
@@ -87,6 +89,7 @@ void trk_ringmem_close(struct trk_ringmem *m)
     close_fd(&m->memory_fd);
     close_fd(&m->daemon_fd);
     close_fd(&m->app_fd);
+    close_fd(&m->bell_fd);
 }
 
 void trk_ringmem_rings(const struct trk_ringmem *m, struct trk_ring *down, struct trk_ring *up)

@@ -1,6 +1,10 @@
 /*
  * ringmem.h: the memory of a pair of rings and its two doorbells: made by the daemon, mapped by
- * both. Thin over memfd_create, mmap and eventfd.
+ * both. Thin over memfd_create, mmap, eventfd and pipe.
+ *
+ * The application's doorbell is a pipe, of which it has the reading end only: the flags of an open
+ * file are common to all who have it, and a daemon that rang an eventfd could be made to wait
+ * there.
  *
  * The memory cannot shrink or grow (sealed), so that a mapping of it never faults. Layout, of which
  * TRK_RINGMEM_LAYOUT is the version: the two control blocks, from TRK_RINGMEM_BYTES_AT on the bytes
@@ -12,14 +16,15 @@
 #include "ipc/ring.h"
 
 enum {
-    TRK_RINGMEM_LAYOUT = 1, /* of the memory and of the records in it (minirec.h) */
+    TRK_RINGMEM_LAYOUT = 2, /* of the memory, its records (minirec.h), and the doorbells */
     TRK_RINGMEM_BYTES_AT = 4096,
 };
 
 struct trk_ringmem {
     int memory_fd;
     int daemon_fd; /* eventfd, non-blocking: rung for the daemon */
-    int app_fd;    /* eventfd, non-blocking: rung for the application */
+    int app_fd;    /* pipe, non-blocking: what the application reads */
+    int bell_fd;   /* its other end: rung for the application; -1: this is the application */
     uint8_t *base; /* mapped; NULL: not */
     size_t bytes;
     uint32_t down_bytes; /* the ring that the daemon writes */
@@ -45,7 +50,8 @@ void trk_ringmem_close(struct trk_ringmem *m);
 /* Views of the two rings, at their beginning. */
 void trk_ringmem_rings(const struct trk_ringmem *m, struct trk_ring *down, struct trk_ring *up);
 
-/* Rings a doorbell; one that was rung and not looked at stays rung. */
+/* Rings a doorbell (daemon_fd, bell_fd), never waiting. One that was rung and not looked at stays
+ * rung. */
 void trk_ringmem_wake(int fd);
 
 #endif

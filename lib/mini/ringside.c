@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -161,7 +162,8 @@ static int register_at(struct msk_ringside *r, int sock)
     int rc = greet(sock);
     if (rc == 0)
         rc = ask_to_listen(r, sock, &answer, fds);
-    r->memory = (struct trk_ringmem){.memory_fd = fds[0], .app_fd = fds[1], .daemon_fd = fds[2]};
+    r->memory = (struct trk_ringmem){
+        .memory_fd = fds[0], .app_fd = fds[1], .daemon_fd = fds[2], .bell_fd = -1};
     if (rc == 0) {
         const struct trk_ctl_mini_listen_reply *reply = &answer.u.mini_listen_reply;
         r->memory.down_bytes = reply->down_bytes;
@@ -193,8 +195,7 @@ static int connect_daemon(struct msk_ringside *r)
         rc = register_at(r, sock);
         if (rc == 0) {
             r->retry_ms = MSK_RINGSIDE_RETRY_MIN_MS;
-            trk_ringmem_wake(
-                r->memory.app_fd); /* events may be there before we say that we sleep */
+            msk_ringside_look_again(r); /* events may be there before we say that we sleep */
             return 0;
         }
         close(sock);
@@ -235,6 +236,19 @@ void msk_ringside_lose(struct msk_ringside *r)
     arm(r);
 }
 
+void msk_ringside_look_again(struct msk_ringside *r)
+{
+    trk_ringmem_wake(r->again_fd);
+}
+
+/* A full bell would not ring. */
+static void silence(int bell_fd)
+{
+    uint8_t rings[4096];
+    while (read(bell_fd, rings, sizeof rings) == sizeof rings)
+        ;
+}
+
 void msk_ringside_look(struct msk_ringside *r)
 {
     struct epoll_event events[4];
@@ -247,6 +261,8 @@ void msk_ringside_look(struct msk_ringside *r)
             arm(r);
         else if (events[i].data.fd == r->sock && r->sock >= 0)
             msk_ringside_lose(r);
+        else if (events[i].data.fd == r->memory.app_fd && r->sock >= 0)
+            silence(r->memory.app_fd);
     }
 }
 
@@ -267,6 +283,7 @@ static void ringside_close(struct msk_back *b)
     msk_ringside_free_jobs(r);
     close_fd(&r->tcp_fd);
     close_fd(&r->timer_fd);
+    close_fd(&r->again_fd);
     close_fd(&r->back.fd);
     free(r);
 }
@@ -289,7 +306,13 @@ static int open_descriptor(struct msk_ringside *r)
     if (r->back.fd < 0)
         return -errno;
     r->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    return r->timer_fd >= 0 ? watch(r, r->timer_fd, EPOLLIN) : -errno;
+    if (r->timer_fd < 0)
+        return -errno;
+    r->again_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (r->again_fd < 0)
+        return -errno;
+    int rc = watch(r, r->timer_fd, EPOLLIN);
+    return rc == 0 ? watch(r, r->again_fd, EPOLLIN | EPOLLET) : rc;
 }
 
 int msk_ringside_open(struct msk_back **out, uint16_t port, const struct msk_options *opt)
@@ -298,7 +321,8 @@ int msk_ringside_open(struct msk_back **out, uint16_t port, const struct msk_opt
     if (r == NULL)
         return -ENOMEM;
     r->back = (struct msk_back){.ops = &ops, .fd = -1};
-    r->tcp_fd = r->timer_fd = r->sock = -1;
+    r->tcp_fd = r->timer_fd = r->again_fd = r->sock = -1;
+    r->memory = (struct trk_ringmem){.memory_fd = -1, .app_fd = -1, .daemon_fd = -1, .bell_fd = -1};
     r->flags = opt->flags;
     r->retry_ms = MSK_RINGSIDE_RETRY_MIN_MS;
     if (opt->socket_path != NULL)

@@ -168,6 +168,6 @@ int msk_ringside_take(struct msk_back *b, struct msk_job **jobs, int max)
             break;
     }
     if (n == max && looked && r->sock >= 0)
-        trk_ringmem_wake(r->memory.app_fd); /* there may be more, and the bell was taken */
+        msk_ringside_look_again(r); /* there may be more, and the bell was taken */
     return n;
 }

@@ -2,8 +2,8 @@
  * ringside_int.h: the back end through trickled: events and answers by a pair of rings
  * (ipc/ring.h), bytes copied once out of it, payload written in place where it can be.
  *
- * The public descriptor is an epoll instance over the doorbell (edge-triggered, never read), the
- * control connection (its end is the daemon's end) and a timer for trying again; so it is one
+ * The public descriptor is an epoll instance over the doorbell (edge-triggered), one of our own,
+ * the control connection (its end is the daemon's end) and a timer for trying again; so it is one
  * number for the service's whole life. It is readable from the first ring of the bell on until
  * take() has found nothing more.
  *
@@ -55,7 +55,8 @@ struct msk_ringside {
     unsigned flags; /* enum msk_listen_flags */
     int tcp_fd;     /* reserves the port */
     int timer_fd;
-    int sock; /* control connection; -1: there is no daemon */
+    int again_fd; /* eventfd, never read: makes the public descriptor readable */
+    int sock;     /* control connection; -1: there is no daemon */
     unsigned retry_ms;
     uint64_t epoch;
     struct trk_ringmem memory;
@@ -81,6 +82,8 @@ static inline struct msk_ringside_job *msk_ringside_whole(struct msk_job *job)
 
 /* The daemon is gone, or not to be trusted: back to trying. */
 void msk_ringside_lose(struct msk_ringside *r);
+/* take() is to be called again. */
+void msk_ringside_look_again(struct msk_ringside *r);
 /* What the public descriptor is readable for, but for events: the daemon's end, and time to try
  * again. */
 void msk_ringside_look(struct msk_ringside *r);

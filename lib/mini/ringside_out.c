@@ -106,7 +106,7 @@ static uint8_t *reserve(struct msk_ringside *r, uint32_t len)
         return NULL;
     }
     if (waited)
-        trk_ringmem_wake(r->memory.app_fd); /* the bell that we took may have been for events */
+        msk_ringside_look_again(r); /* the bell that we took may have been for events */
     return out;
 }
 

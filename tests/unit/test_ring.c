@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -305,7 +306,7 @@ static void *write_all(void *arg)
         memcpy(out, &i, 8);
         trk_ring_commit(&down, 1 + (uint32_t)(i & 7), len);
         if (trk_ring_must_wake(&down))
-            trk_ringmem_wake(daemon_side.app_fd);
+            trk_ringmem_wake(daemon_side.bell_fd);
     }
     return NULL;
 }
@@ -320,6 +321,7 @@ START_TEST(two_threads_lose_nothing)
     app_side = (struct trk_ringmem){.memory_fd = dup(daemon_side.memory_fd),
                                     .daemon_fd = dup(daemon_side.daemon_fd),
                                     .app_fd = dup(daemon_side.app_fd),
+                                    .bell_fd = -1,
                                     .down_bytes = 4096,
                                     .up_bytes = 4096};
     ck_assert_int_eq(trk_ringmem_map(&app_side), 0);
@@ -352,6 +354,28 @@ START_TEST(two_threads_lose_nothing)
 }
 END_TEST
 
+/* File status flags belong to the open file, which the application has as well. */
+START_TEST(no_application_makes_the_daemon_wait_at_its_bell)
+{
+    static uint8_t rings[1 << 17];
+    const uint64_t most = UINT64_MAX - 1;
+    struct trk_ringmem m;
+    ck_assert_int_eq(trk_ringmem_make(&m, 4096, 4096), 0);
+    int app_fd = dup(m.app_fd);
+    ck_assert_int_eq(fcntl(app_fd, F_SETFL, 0), 0);
+    (void)!write(app_fd, &most, sizeof most);
+    for (unsigned i = 0; i < 100000; i++) /* nobody looks at it */
+        trk_ringmem_wake(m.bell_fd);
+    ck_assert_int_eq(fcntl(app_fd, F_SETFL, O_NONBLOCK), 0);
+    while (read(app_fd, rings, sizeof rings) == sizeof rings)
+        ;
+    trk_ringmem_wake(m.bell_fd);
+    wait_for(app_fd);
+    close(app_fd);
+    trk_ringmem_close(&m);
+}
+END_TEST
+
 START_TEST(memory_is_sealed_and_its_size_believed_by_nobody)
 {
     struct trk_ringmem m, other;
@@ -368,7 +392,7 @@ START_TEST(memory_is_sealed_and_its_size_believed_by_nobody)
     int loose = memfd_create("loose", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     ck_assert_int_eq(ftruncate(loose, 3 * 4096), 0);
     other = (struct trk_ringmem){
-        .memory_fd = loose, .daemon_fd = -1, .app_fd = -1, .down_bytes = 4096, .up_bytes = 4096};
+        .memory_fd = loose, .daemon_fd = -1, .app_fd = -1, .bell_fd = -1, .down_bytes = 4096, .up_bytes = 4096};
     ck_assert_int_eq(trk_ringmem_map(&other), -EPROTO);
     trk_ringmem_close(&other);
     ck_assert_int_eq(trk_ringmem_make(&m, 4095, 4096), -EINVAL);
@@ -587,6 +611,7 @@ int main(void)
     tcase_add_test(tcase, random_peer_never_leads_outside);
     tcase_add_test(tcase, two_threads_lose_nothing);
     tcase_add_test(tcase, memory_is_sealed_and_its_size_believed_by_nobody);
+    tcase_add_test(tcase, no_application_makes_the_daemon_wait_at_its_bell);
     tcase_add_test(tcase, event_round_trip_and_every_other_length);
     tcase_add_test(tcase, listed_events_round_trip_and_every_cut);
     tcase_add_test(tcase, answer_round_trip_and_every_other_length);

@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ static void serve(const char *socket_path, uint16_t port)
         die("MINI_LISTEN");
     memory = (struct trk_ringmem){.memory_fd = fds[0],
                                   .app_fd = fds[1],
+                                  .bell_fd = -1,
                                   .daemon_fd = fds[2],
                                   .down_bytes = answer.u.mini_listen_reply.down_bytes,
                                   .up_bytes = answer.u.mini_listen_reply.up_bytes};
@@ -178,6 +180,15 @@ static void bells(void)
         trk_ringmem_wake(memory.daemon_fd);
 }
 
+static void deaf(void) /* a bell that cannot be rung any more, and at which one waits */
+{
+    const uint64_t most = UINT64_MAX - 1;
+    if (fcntl(memory.app_fd, F_SETFL, 0) != 0)
+        die("fcntl");
+    (void)!write(memory.app_fd, &most, sizeof most);
+    (void)event();
+}
+
 /* Answers of nonsense to true events, each many times. */
 static void answers(void)
 {
@@ -227,6 +238,7 @@ static const struct {
 } modes[] = {
     {"type", type}, {"head", head},   {"back", back},   {"header", header},   {"wild", wild},         {"keep", keep},
     {"tail", tail}, {"stale", stale}, {"bells", bells}, {"answers", answers}, {"scribble", scribble},
+    {"deaf", deaf},
 };
 
 int main(int argc, char **argv)

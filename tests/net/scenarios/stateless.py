@@ -328,6 +328,7 @@ ATTACKS = {
     "tail": "cut",
     "stale": "done",
     "bells": "done",
+    "deaf": "done",
     "answers": "done",
     "scribble": "cut",
 }
