@@ -17,7 +17,7 @@ while IFS= read -r line; do
         word=${word%.}
         case $word in
             http*|*//*) continue ;;
-            lib/* | tests/* | tools/* | man/* | daemon/* | preload/* | contrib/* | ./check | ./quickstart | ./autogen.sh)
+            lib/* | include/* | tests/* | tools/* | man/* | daemon/* | preload/* | contrib/* | examples/* | ./check | ./quickstart | ./autogen.sh)
                 path=$word
                 ;;
             core/*) path=lib/$word ;;
