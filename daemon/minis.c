@@ -4,6 +4,7 @@
 #include "daemon/minis.h"
 
 #include "daemon/addrs.h"
+#include "daemon/listeners.h"
 #include "daemon/netns.h"
 
 #include <errno.h>
@@ -50,26 +51,53 @@ static int int_option(int fd, int level, int name)
     return getsockopt(fd, level, name, &value, &len) == 0 ? value : -1;
 }
 
-/* The kernel has judged who may bind this port: the socket is the proof, and it must be what it is said to be. */
+/*
+ * The kernel has judged who may bind this port: the socket is the proof, and it must be what it is said to be. One that
+ * others can bind beside (SO_REUSEADDR, while nobody listens) proves nothing.
+ */
 static bool proves(const struct trk_daemon *d, int fd, const union trk_sockaddr *claimed)
 {
     struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof ss;
     if (!trk_netns_is(d->netns, fd) || int_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
         int_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP || int_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 0 ||
-        getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+        int_option(fd, SOL_SOCKET, SO_REUSEADDR) != 0 || getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
         return false;
     union trk_sockaddr real = trk_addrs_from_storage(&ss);
     return trk_sockaddr_port(&real) != 0 && trk_sockaddr_equal(&real, claimed);
 }
 
-/* The kernel keeps addresses apart, but for who shares them, and copies of one socket. */
-static bool is_taken(const struct trk_minis *m, const union trk_sockaddr *local, bool shared, uid_t uid)
+static bool is_v6only(const union trk_sockaddr *local, int tcp_fd)
 {
-    for (const struct trk_service *s = m->first; s != NULL; s = s->next)
-        if (trk_sockaddr_equal(&s->local, local) && !(shared && s->shared && s->uid == uid))
+    return local->sa.sa_family == AF_INET6 && int_option(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
+}
+
+/* How well does s serve packets to this address? As trk_addrs_fit(). */
+static int fit(const struct trk_service *s, const union trk_sockaddr *to)
+{
+    return trk_sockaddr_port(&s->local) == trk_sockaddr_port(to) ? trk_addrs_fit(&s->local, s->v6only, to) : 0;
+}
+
+/* The kernel keeps addresses apart, but for who shares them, copies of one socket, and tricks with SO_REUSEADDR. */
+static bool is_taken(const struct trk_minis *m, const union trk_sockaddr *local, int tcp_fd, bool shared, uid_t uid)
+{
+    const struct trk_service other = {.local = *local, .v6only = is_v6only(local, tcp_fd)};
+    for (const struct trk_service *s = m->first; s != NULL; s = s->next) {
+        bool meets = s->uid == uid ? trk_sockaddr_equal(&s->local, local)
+                                   : fit(s, local) > 0 || fit(&other, &s->local) > 0;
+        if (meets && !(shared && s->shared && s->uid == uid))
             return true;
+    }
     return false;
+}
+
+/* Whoever runs the daemon may have all of it. */
+static bool is_full(const struct trk_minis *m, uid_t uid)
+{
+    unsigned n = 0;
+    for (const struct trk_service *s = m->first; s != NULL; s = s->next)
+        n += s->uid == uid;
+    return m->count >= TRK_MINIS_MAX || (n >= TRK_MINIS_PER_USER_MAX && uid != 0 && uid != geteuid());
 }
 
 static int open_rings(struct trk_service *s)
@@ -108,9 +136,9 @@ static int check(const struct trk_minis *m, const struct trk_ctl_mini_listen *li
         return -EPROTO;
     if (tcp_fd < 0 || !proves(m->d, tcp_fd, &local))
         return -EINVAL;
-    if (is_taken(m, &local, listen->flags & TRK_CTL_MINI_SHARED, uid))
+    if (is_taken(m, &local, tcp_fd, listen->flags & TRK_CTL_MINI_SHARED, uid))
         return -EADDRINUSE;
-    return m->count < TRK_MINIS_MAX ? 0 : -ENOBUFS;
+    return is_full(m, uid) ? -ENOBUFS : 0;
 }
 
 static struct trk_service *make(struct trk_minis *m, const struct trk_ctl_mini_listen *listen, int tcp_fd,
@@ -123,7 +151,7 @@ static struct trk_service *make(struct trk_minis *m, const struct trk_ctl_mini_l
     s->task.run = trk_minis_run;
     s->memory = (struct trk_ringmem){.memory_fd = -1, .daemon_fd = -1, .app_fd = -1, .bell_fd = -1};
     s->local = trk_addrs_from_ipc(&listen->local);
-    s->v6only = s->local.sa.sa_family == AF_INET6 && int_option(tcp_fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0;
+    s->v6only = is_v6only(&s->local, tcp_fd);
     s->shared = listen->flags & TRK_CTL_MINI_SHARED;
     s->want_new = listen->flags & TRK_CTL_MINI_WANT_NEW;
     s->tcp_fd = tcp_fd;
@@ -212,11 +240,6 @@ void trk_minis_cut(struct trk_service *s, const char *why)
 
 /* ---- looking up ---- */
 
-static int fit(const struct trk_service *s, const union trk_sockaddr *to)
-{
-    return trk_sockaddr_port(&s->local) == trk_sockaddr_port(to) ? trk_addrs_fit(&s->local, s->v6only, to) : 0;
-}
-
 /* How many fit best; *best: how well. */
 static unsigned count_best(const struct trk_minis *m, const union trk_sockaddr *local, int *best)
 {
@@ -230,10 +253,12 @@ static unsigned count_best(const struct trk_minis *m, const union trk_sockaddr *
     return n;
 }
 
+/* Whom the kernel lets listen has the port: a service's socket does not, and another's could come beside it. */
 bool trk_minis_serve(const struct trk_minis *m, const union trk_sockaddr *local)
 {
-    int best;
-    return count_best(m, local, &best) > 0;
+    const struct trk_service *s = trk_minis_find(m, local);
+    const struct trk_listener *l = s != NULL ? trk_listeners_find(m->d->listeners, local, 0) : NULL;
+    return s != NULL && (l == NULL || l->party.uid == s->uid);
 }
 
 struct trk_service *trk_minis_find(const struct trk_minis *m, const union trk_sockaddr *local)

@@ -25,6 +25,7 @@
 
 enum {
     TRK_MINIS_MAX = 64,             /* services: each costs about 12 MiB */
+    TRK_MINIS_PER_USER_MAX = 16,    /* of a user who is neither root nor the daemon's own */
     TRK_MINIS_SLOTS = 4096,         /* events that an application has; minisocket-detached-max come on top */
     TRK_MINIS_DOWN_BYTES = 1 << 20, /* ring of events: some 5,000 small ones */
     TRK_MINIS_UP_BYTES = 4 << 20,   /* ring of answers: some 60 trains */
@@ -82,8 +83,8 @@ void trk_minis_tick(struct trk_minis *m);
 /*
  * MINI_LISTEN: takes tcp_fd (closed on error as well) and makes *out, owned by the caller, which ends it with
  * trk_minis_end(). control_fd is borrowed: it is shut down if the service misbehaves. Returns 0 or -errno: -EPROTO
- * (another layout), -EINVAL (tcp_fd is no TCP socket of our network, bound to just that and not listening),
- * -EADDRINUSE, -ENOBUFS (TRK_MINIS_MAX), -ENOMEM, -EMFILE.
+ * (another layout), -EINVAL (tcp_fd is no TCP socket of our network, bound to just that, without
+ * SO_REUSEADDR and not listening), -EADDRINUSE, -ENOBUFS (TRK_MINIS_MAX, TRK_MINIS_PER_USER_MAX), -ENOMEM, -EMFILE.
  */
 int trk_minis_listen(struct trk_minis *m, const struct trk_ctl_mini_listen *listen, int tcp_fd, int control_fd,
                      const struct ucred *who, struct trk_service **out) __attribute__((warn_unused_result));
@@ -92,7 +93,7 @@ void trk_minis_end(struct trk_service *s);
 /* It wrote what the library never would: no event for it any more, and its control connection is shut down. */
 void trk_minis_cut(struct trk_service *s, const char *why);
 
-/* Does somebody serve this address and port? */
+/* Does somebody serve this address and port, and is it no other user's listener's? */
 bool trk_minis_serve(const struct trk_minis *m, const union trk_sockaddr *local);
 /* Who is to get an event that came to this address and port: the most exact address; several at random. NULL: nobody.
  */

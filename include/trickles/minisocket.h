@@ -83,7 +83,8 @@ struct msk_options {
  * event loop, read it by msk_events() only, end it by msk_finish(). opt may be NULL. Errors:
  * EINVAL; EACCES (a privileged port), EADDRINUSE (a TCP listener or another service has it;
  * MSK_SHARED missing on one side); ECONNREFUSED (no daemon; start trickled, or use MSK_EMBEDDED);
- * EMFILE, ENOMEM, EPROTO (the daemon is of another version).
+ * ENOBUFS (it has as many services as it takes, in all or of this user); EMFILE, ENOMEM, EPROTO (the
+ * daemon is of another version).
  */
 MSK_API int msk_listen(uint16_t service_port, const struct msk_options *opt);
 

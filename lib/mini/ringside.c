@@ -88,6 +88,18 @@ static void sweep(struct msk_ringside *r)
     }
 }
 
+/* What a TCP server has left there (TIME_WAIT) keeps nobody out. Only who binds needs to say so:
+ * later it would let others in. */
+static int bind_again(int fd, const struct sockaddr_storage *ss, socklen_t len)
+{
+    static const int on = 1, off = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        real_bind(fd, ss, len) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off) != 0)
+        return -errno;
+    return 0;
+}
+
 static int reserve_port(struct msk_ringside *r, uint16_t port, const char *local)
 {
     static const int on = 1;
@@ -108,7 +120,7 @@ static int reserve_port(struct msk_ringside *r, uint16_t port, const char *local
     if (errno != EADDRINUSE)
         return -errno;
     sweep(r);
-    return real_bind(r->tcp_fd, &ss, len) == 0 ? 0 : -errno;
+    return bind_again(r->tcp_fd, &ss, len);
 }
 
 /* ---- the daemon ---- */

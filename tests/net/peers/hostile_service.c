@@ -5,6 +5,11 @@
  *
  * Says "serving", and then "cut" when the daemon has cut it off, or "done" when it has done its worst and was not; it
  * stays until it is killed. Modes: see the table at the end; some wait for an event, that is for a client.
+ *
+ *     hostile_service SOCKET PORT reuse|crowd
+ *
+ * reuse: with a port that others can have as well. Says "accepted" or why not. crowd: as many services as it may have,
+ * from PORT on. Says how many, and why not more.
  */
 #include <config.h>
 
@@ -52,20 +57,29 @@ static void say(const char *text)
 
 /* ---- registering, as the library does ---- */
 
-static void serve(const char *socket_path, uint16_t port)
+static int registered(const char *socket_path, uint16_t port, int reuse, struct trk_ctl_msg *answer, int fds[3])
 {
     struct trk_locate loc;
-    struct trk_ctl_msg ask = {.type = TRK_CTL_MINI_LISTEN, .correlation = 1}, answer;
+    struct trk_ctl_msg ask = {.type = TRK_CTL_MINI_LISTEN, .correlation = 1};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fds[3], tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (tcp < 0 || bind(tcp, (struct sockaddr *)&in, sizeof in) != 0)
+    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (tcp < 0 || setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) != 0 ||
+        bind(tcp, (struct sockaddr *)&in, sizeof in) != 0)
         die("bind");
     ask.u.mini_listen.layout = TRK_RINGMEM_LAYOUT;
     (void)trk_ipc_addr_from_sockaddr(&ask.u.mini_listen.local, (struct sockaddr *)&in, sizeof in);
     trk_locate_fixed(&loc, socket_path);
     sock = trk_locate_connect(&loc.places[0], 0, geteuid());
-    if (sock < 0 || trk_locate_ask_many(sock, &ask, tcp, &answer, fds, 3) != 0 ||
-        answer.u.mini_listen_reply.error_no != 0)
+    if (sock < 0 || trk_locate_ask_many(sock, &ask, tcp, answer, fds, 3) != 0)
+        die("MINI_LISTEN");
+    return (int)answer->u.mini_listen_reply.error_no;
+}
+
+static void serve(const char *socket_path, uint16_t port)
+{
+    struct trk_ctl_msg answer;
+    int fds[3];
+    if ((errno = registered(socket_path, port, 0, &answer, fds)) != 0)
         die("MINI_LISTEN");
     memory = (struct trk_ringmem){.memory_fd = fds[0],
                                   .app_fd = fds[1],
@@ -77,6 +91,29 @@ static void serve(const char *socket_path, uint16_t port)
         die("memory");
     trk_ringmem_rings(&memory, &down, &up);
     say("serving");
+}
+
+/* ---- registering as it should not ---- */
+
+static int reuse(const char *socket_path, uint16_t port)
+{
+    struct trk_ctl_msg answer;
+    int fds[3], error_no = registered(socket_path, port, 1, &answer, fds);
+    say(error_no == 0 ? "accepted" : strerrorname_np(error_no));
+    return 0;
+}
+
+static int crowd(const char *socket_path, uint16_t port)
+{
+    struct trk_ctl_msg answer;
+    unsigned n = 0;
+    int fds[3], error_no;
+    while ((error_no = registered(socket_path, (uint16_t)(port + n), 0, &answer, fds)) == 0)
+        n++;
+    printf("%u %s\n", n, strerrorname_np(error_no));
+    (void)fflush(stdout);
+    (void)pause();
+    return 0;
 }
 
 /* ---- parts of attacks ---- */
@@ -245,6 +282,10 @@ int main(int argc, char **argv)
 {
     if (argc != 4)
         return 2;
+    if (strcmp(argv[3], "reuse") == 0)
+        return reuse(argv[1], (uint16_t)atoi(argv[2]));
+    if (strcmp(argv[3], "crowd") == 0)
+        return crowd(argv[1], (uint16_t)atoi(argv[2]));
     serve(argv[1], (uint16_t)atoi(argv[2]));
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(modes[i].name, argv[3]) != 0)

@@ -283,6 +283,48 @@ def stateless_port_is_owned(lab: Lab) -> None:
         server.start()
 
 
+TIME_WAIT = """
+import socket
+listener = socket.create_server(("", 8080))
+client = socket.create_connection(("127.0.0.1", 8080))
+listener.accept()[0].close()
+client.close()
+"""
+
+
+@scenario("trk")
+def stateless_port_after_tcp(lab: Lab) -> None:
+    """a stateless server gets the port that a TCP server has just left"""
+    lab.join(daemons="server")
+    lab.server.start("python3", "-c", TIME_WAIT, shim=False).succeed(10)
+    server = Streamer(lab.server).start()
+    for _ in range(3):
+        server.kill()
+        server.start()
+
+
+AS_NOBODY = "import os, sys; os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+def nobody(lab: Lab, *words: str) -> Program:
+    """A hostile service of a user without rights at the server's host."""
+    command = ("python3", "-c", AS_NOBODY, str(HOSTILE), str(lab.server.daemon.socket), *words)
+    return lab.server.start(*command, shim=False)
+
+
+@scenario("trk")
+def stateless_users(lab: Lab) -> None:
+    """no user takes all services of a daemon, nor keeps a port that others can take as well"""
+    lab.join()
+    lab.work.chmod(0o711)  # others reach the daemon's socket, as they do in /run/trickles
+    crowd = nobody(lab, "9000", "crowd")
+    crowd.wait_output("16 ENOBUFS", 20)
+    check_equal(nobody(lab, "9100", "reuse").succeed(10), "EINVAL\n", "a port that can be shared")
+    server = Streamer(lab.server).start()
+    curl(lab.client, "-o", str(lab.work / "got"), server.url(MIB)).succeed(20)
+    crowd.kill()
+
+
 IDLE, FLAT_KIB = 5000, 1024
 
 
