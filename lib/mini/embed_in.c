@@ -13,6 +13,7 @@
 enum {
     HOUSEKEEPING_US = 1000000, /* reassembly that nobody continued; keys, where a step has passed */
     HOUSEKEEPING_MS = HOUSEKEEPING_US / 1000,
+    BATCHES_MAX = 8, /* without an event, before the caller has its turn */
 };
 
 static struct msk_embed *embed_of(struct msk_back *b)
@@ -143,12 +144,14 @@ void msk_embed_ring(struct msk_embed *e)
 
 static int receive(struct msk_embed *e)
 {
-    int n;
+    int n = 0;
     e->now_us = trk_clock_wall_us();
     keep_house(e);
-    do {
+    for (unsigned i = 0; i < BATCHES_MAX; i++) {
         n = trk_udp_recv_batch(e->udp, e->rx, on_train, NULL, e);
-    } while (n == MSK_RECV_SLOTS && e->n_pending == 0);
+        if (n != MSK_RECV_SLOTS || e->n_pending > 0)
+            break;
+    }
     msk_embed_flush(&e->back); /* answers to openings, and what no handler sees */
     return n < 0 ? n : 0;
 }

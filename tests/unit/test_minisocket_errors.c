@@ -533,6 +533,28 @@ START_TEST(junk_at_the_port_is_nothing)
 }
 END_TEST
 
+/* However much of it there is, the caller's loop has its turn. */
+START_TEST(flood_of_junk_does_not_keep_the_caller)
+{
+    struct world w = world_open(nothing, NULL);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(w.udp_port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct pollfd p = {.fd = w.service, .events = POLLIN};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct msk_event ev;
+    unsigned calls = 0;
+    for (int i = 0; i < 200; i++) /* what a socket's queue takes in any case */
+        ck_assert_int_eq(sendto(fd, "junk", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
+    for (; poll(&p, 1, 0) == 1; calls++)
+        ck_assert_int_eq(msk_events(w.service, &ev, 1), 0);
+    ck_assert_uint_gt(calls, 1);
+    ck_assert_uint_lt(calls, 20);
+    close(fd);
+    ck_assert_int_eq(msk_finish(w.service), 0);
+}
+END_TEST
+
 /* ---- as many as can be kept ---- */
 
 enum { CROWD = MSK_DETACHED_MAX + 1, CROWD_STEP = 32 };
@@ -1026,6 +1048,7 @@ int main(void)
         answer_beyond_the_grant_is_cut,
         handler_that_forks_and_whose_child_exits,
         junk_at_the_port_is_nothing,
+        flood_of_junk_does_not_keep_the_caller,
         detached_events_up_to_the_bound_and_one_past,
         event_moves_to_another_service_of_the_same_secret,
         event_whose_answer_was_begun_does_not_move,
