@@ -122,6 +122,7 @@ static struct msk_job *job_of(struct msk_ringside *r, const struct trk_ring_reco
         j->epoch = r->epoch;
         j->held = (e.flags & TRK_REC_E_HELD) != 0;
         j->consumed = 0;
+        j->lost = false;
         j->job.detached = false;
         j->job.need = 0;
         if (hold(j, &e)) {

@@ -33,6 +33,7 @@ struct msk_ringside_job {
     uint64_t handle, epoch;
     bool held;                          /* the daemon has the request bytes */
     bool in_ring;                       /* job.payload is reserved there; else it is malloc's */
+    bool lost;                          /* there was no memory for what was described */
     size_t consumed;                    /* request bytes, by answers that left */
     struct trk_run run[MSK_RANGES_MAX]; /* as the daemon has them */
     const uint8_t *user;                /* of the state as it is now: below */

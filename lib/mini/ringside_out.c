@@ -35,7 +35,8 @@ void msk_ringside_unreserve(struct msk_ringside *r)
     uint8_t *own = malloc(n);
     if (own != NULL)
         memcpy(own, j->job.payload, n);
-    j->job.payload = own; /* without memory the answer is lost: see lost_payload() */
+    j->job.payload = own;
+    j->lost = own == NULL; /* whatever is described behind it */
     j->in_ring = false;
     r->reserved = NULL;
 }
@@ -195,7 +196,7 @@ static void go_on(struct msk_ringside *r, struct msk_ringside_job *j)
     if (!j->in_ring)
         free(job->payload);
     job->payload = NULL;
-    j->in_ring = false;
+    j->in_ring = j->lost = false;
     j->consumed += a->consumed;
     if (a->has_first) {
         memcpy(j->later_user, a->first.user, a->first.user_len);
@@ -212,15 +213,6 @@ static void go_on(struct msk_ringside *r, struct msk_ringside_job *j)
         job->run[i] = (struct msk_range){.off = j->run[i].off, .len = j->run[i].len};
 }
 
-/* Bytes that were described and are gone: unreserve() had no memory. */
-static bool lost_payload(const struct msk_job *job)
-{
-    for (unsigned i = 0; i < job->n_runs; i++)
-        if (job->answer.have[i] != 0 && job->payload == NULL)
-            return true;
-    return false;
-}
-
 int msk_ringside_answer(struct msk_back *b, struct msk_job *job, bool keep)
 {
     struct msk_ringside *r = msk_ringside_of(b);
@@ -230,7 +222,7 @@ int msk_ringside_answer(struct msk_back *b, struct msk_job *job, bool keep)
         return -ENOBUFS;
     if (is_live) {
         struct trk_rec_answer rec = {.handle = j->handle};
-        if (!lost_payload(job)) {
+        if (!j->lost) {
             describe(j, keep, &rec);
             add_payload(job, &rec);
         }
