@@ -113,6 +113,9 @@ def main() -> int:
         default=int(time.time()) % 1000000,
         help="seed of all chance (default: the clock)",
     )
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="all but this scenario"
+    )
     parser.add_argument("--list", action="store_true", help="only say what there is")
     parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios (default: all)")
     options = parser.parse_args()
@@ -122,7 +125,8 @@ def main() -> int:
             print(f"{item.name:<34} {','.join(item.modes):<8} {item.summary}")
         return 0
     refuse_without_means()
-    pairs = choose(options.names, options.mode)
+    names = options.names or [name for name in SCENARIOS if name not in options.without]
+    pairs = choose(names, options.mode)
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, on_term)
     sweep(PREFIX)
