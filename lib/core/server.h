@@ -175,8 +175,9 @@ int trk_server_train(const struct trk_server *srv, struct trk_replay *replay, ui
 
 /*
  * Writes an ACK to buf (cap at least TRK_REPLY_BYTES_MAX); train_end is the last seq of the DATA
- * that answered this request, 0 if none did. `req` adds the refused bitmaps where the ACK stays no
- * larger than the REQUEST was (NULL: none). Returns its length or TRK_E_KEY.
+ * that answered this request, 0 if none did. With `req` the ACK alone answers it (a copy's may have a
+ * train_end all the same): it has the refused bitmaps where it stays no larger than the REQUEST was
+ * (NULL: none). Returns its length or TRK_E_KEY.
  */
 long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct trk_answer *to,
                     const struct trk_request *req, uint64_t train_end,

@@ -213,7 +213,8 @@ long trk_server_ack(const struct trk_server *srv, uint64_t now_us, const struct 
         add_refused(&ack, req);
     long n = trk_wire_write_ack(buf, cap, &ack, 0);
     size_t most = req != NULL ? req->pkt_len : x->most_bytes;
-    if (n > 0 && most != 0 && train_end == 0 && x->ucont_len == 0 && (size_t)n > most)
+    bool bare = train_end == 0 || req != NULL; /* a copy names the DATA that the first one had */
+    if (n > 0 && most != 0 && bare && x->ucont_len == 0 && (size_t)n > most)
         n = write_smaller(&ack, most, buf, cap);
     return n;
 }
