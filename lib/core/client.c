@@ -262,6 +262,8 @@ static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt
         trk_epoch_take_cont(c, now_ns, a->cont, a->cont_len, false);
     trk_up_again(c, a->reqno, false);
     heard(c, now_ns, a->reqno, &a->c);
+    if (trk_uc_idle(c)) /* another answer came before it: there is nothing to ask again */
+        return;
     c->away_since_ns = since != 0 ? since : now_ns;
     if (since == 0)
         c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * MS_NS;

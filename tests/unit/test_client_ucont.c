@@ -458,6 +458,29 @@ START_TEST(away_is_asked_twice_a_second_for_a_minute)
 }
 END_TEST
 
+START_TEST(away_is_nothing_to_who_waits_for_nothing)
+{
+    struct bench b;
+    answered(&b);
+    give_ack(&b, TRK_REASON_AWAY, NULL, NULL); /* to a request that a later one's answer overtook */
+    drain(&b);
+    ck_assert_uint_eq(b.n_out, 0);
+    pass(&b, 1000);
+    ck_assert_uint_eq(b.n_out, 0);
+    ck_assert_uint_eq(trk_client_deadline(b.c), TRK_NEVER_NS);
+    pass(&b, 3600 * 1000);
+    commit(&b, 10); /* the minute begins with the first question that is not answered */
+    pass(&b, 0);
+    ck_assert_uint_eq(b.q.up_len, 10);
+    give_ack(&b, TRK_REASON_AWAY, NULL, NULL);
+    ck_assert_int_eq(trk_client_state(b.c), TRK_CLIENT_OPEN);
+    pass(&b, 500);
+    ck_assert_uint_eq(b.n_out, 1);
+    ck_assert_uint_eq(b.q.up_len, 10);
+    done(&b);
+}
+END_TEST
+
 START_TEST(what_is_held_no_more_is_sent_again)
 {
     struct bench b;
@@ -535,6 +558,7 @@ int main(void)
         idle_sends_nothing_and_wakes_after_any_time,
         closed_when_both_ends_are_there,
         away_is_asked_twice_a_second_for_a_minute,
+        away_is_nothing_to_who_waits_for_nothing,
         what_is_held_no_more_is_sent_again,
         all_of_a_request_fits_the_packet,
     };
