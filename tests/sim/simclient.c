@@ -7,6 +7,8 @@
 
 #include "trace.h"
 
+enum { SPINS_MAX = 100 };
+
 static void tick(void *ctx, void *arg);
 
 void simclient_init(struct simclient *n, struct sim *sim, const struct trk_client_conf *conf, const struct app *app,
@@ -123,6 +125,9 @@ static void tick(void *ctx, void *arg)
     if (n->sim->now_ns < n->timer_ns) /* an earlier one was set later and has done it */
         return;
     n->timer_ns = SIM_NEVER;
+    n->spins = n->sim->now_ns == n->ticked_ns ? n->spins + 1 : 0;
+    n->ticked_ns = n->sim->now_ns;
+    TRK_ASSERT(n->spins < SPINS_MAX); /* a deadline in the past and nothing to send: a loop without rest */
     if (trk_client_deadline(n->c) <= n->sim->now_ns)
         trk_client_expire(n->c, n->sim->now_ns);
     simclient_pump(n);

@@ -22,6 +22,8 @@ struct simclient {
     unsigned n_in;
     struct simpkt *in[SIMCLIENT_INBOX];
     uint64_t timer_ns;
+    uint64_t ticked_ns; /* the last tick, and how many before it at the same time */
+    unsigned spins;
     bool trace;
     bool over;      /* CLOSED or FAILED was seen */
     uint64_t over_ns;
