@@ -206,8 +206,10 @@ static struct request *new_request(struct conform *c, struct conform_map *map, s
     c->all = q;
     struct conform_value *v = conform_map_put(map, (struct conform_key){conn->id, key});
     struct request *copy = pointer(v);
-    if (copy)
+    if (copy) {
         copy->must_answer = false; /* a copy came, or a repeat: its answer is the answer to both */
+        q->len_bytes = copy->answered ? 0 : copy->len_bytes; /* which may have been cut */
+    }
     v->x = (uintptr_t)q;
     return q;
 }
@@ -390,7 +392,7 @@ static void read_request(struct conform *c, const struct trk_addr *client, const
     struct request *known = new_request(c, &c->requests, conn_of(c, client, q.c.cid), q.reqno);
     struct space *s = known->space = space_of(c, &q, client);
     known->tail_ns = (uint64_t)parent.srtt_us * 1000;
-    known->len_bytes = len;
+    known->len_bytes = len > known->len_bytes ? len : known->len_bytes;
     if (!s || memcmp(s->ip, client->ip, sizeof s->ip) != 0) {
         known->space =
             NULL; /* not opened, or of another address: refused, at the server's leisure */

@@ -88,8 +88,8 @@ const char *conform_state_sent(struct conform_states *s, uint64_t conn,
     struct conform_state *e = find(s, conn, d->state);
     uint64_t end = d->off + d->payload_len;
     bool fin = (d->c.flags & TRK_DATA_FIN) != 0;
-    if (e == NULL && !partial)
-        return "of which no continuation was sent before";
+    if ((e == NULL || !e->began) && !partial)
+        return "of which no first continuation was sent before";
     if (e == NULL)
         e = make(s, conn, d->state);
     if (e->began && d->off < e->from)

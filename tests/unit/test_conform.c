@@ -485,6 +485,33 @@ START_TEST(ack_that_grants_nothing_is_no_larger_than_its_request)
 }
 END_TEST
 
+/* Whoever listens in may send a REQUEST again that is cut; the first one's answer is not too large for that. */
+START_TEST(an_answer_is_as_large_as_the_largest_copy_that_waits)
+{
+    static const uint8_t up[100];
+    start((struct conform_options){.hostile_clients = true});
+    good_beginning();
+    struct trk_request_pkt q = {.up = up, .up_len = 19}; /* 72 + 166 + 19 = 257 bytes */
+    send_request(21, 0, 20, xor_of(1, 20), &q);
+    q.up_len = _i == 0 ? 5 : 18;
+    if (_i == 1)
+        send_ack(TRK_REASON_OK, false); /* the first one waits no more */
+    reqno--;
+    send_request(21, 0, 20, xor_of(1, 20), &q);
+    struct trk_ack_pkt a = {.c = {.cid = 7, .flags = TRK_ACK_CONT | TRK_ACK_SACK},
+                            .reqno = reqno,
+                            .cont = cont,
+                            .cont_len = sizeof cont,
+                            .up = {.n_sacks = 4}}; /* 257 */
+    for (unsigned i = 0; i < a.up.n_sacks; i++) {
+        a.up.sack[i].start = 2 * i + 1;
+        a.up.sack[i].end = 2 * i + 2;
+    }
+    packet(false, buf, trk_wire_write_ack(buf, sizeof buf, &a, 0));
+    expect(CONFORM_AMPLIFICATION, _i == 0 ? 0 : 1);
+}
+END_TEST
+
 START_TEST(unknown_continuation_must_not_be_served)
 {
     start(plain);
@@ -664,6 +691,10 @@ START_TEST(faults_of_states_are_found)
         make_cont(1, 10, 0xb3);
         send_ack(TRK_REASON_OK, true);
         break;
+    case 15: /* only a checkpoint of it was sent before */
+        ack_ucont(state_of(22, 22, 500, 900), 10);
+        data_of(2, 22, 500, 10, 0, NULL);
+        break;
     default:
         ck_abort();
     }
@@ -815,10 +846,11 @@ int main(void)
     tcase_add_loop_test(t, claim_outside_of_the_continuation_is_found, 0, 2);
     tcase_add_test(t, answer_to_uplink_may_carry_the_continuation);
     tcase_add_loop_test(t, amplification_is_found_at_the_bound, 0, 2);
+    tcase_add_loop_test(t, an_answer_is_as_large_as_the_largest_copy_that_waits, 0, 2);
     tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
     tcase_add_test(t, good_stateless_conversation_passes);
-    tcase_add_loop_test(t, faults_of_states_are_found, 0, 15);
+    tcase_add_loop_test(t, faults_of_states_are_found, 0, 16);
     tcase_add_loop_test(t, states_only_where_the_service_has_none, 0, 3);
     tcase_add_test(t, partial_capture_knows_not_every_state);
     tcase_add_test(t, empty_capture_is_not_a_success);
