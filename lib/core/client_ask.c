@@ -33,9 +33,11 @@ static void want(struct trk_client *c, uint64_t from, uint64_t to)
 
 void trk_ask_requeue(struct trk_client *c, const struct trk_seq_entry *e)
 {
+    /* It may have carried other bytes than asked, as all credit for what is still to come: whatever is
+     * missing below is wanted again. */
+    bool credit = e->fresh || (!c->stateless && e->off >= c->down_high);
     want(c, e->off, e->off + e->len);
-    if (e->fresh) /* it may have carried other bytes than asked: whatever is missing below is wanted
-                     again */
+    if (credit)
         want(c, c->down.una, trk_min64(c->down_high, e->off));
 }
 
@@ -334,12 +336,12 @@ static uint64_t rebook_unsent(struct trk_client *c, struct trk_ask_window *win, 
 }
 
 /* Lost bytes go onto credit that the server already has: a lower seq must not stay unsent below a
- * higher one. */
-static void reuse_unsent(struct trk_client *c, uint64_t now_ns, const struct trk_ask_window *win)
+ * higher one. No more than have room in a REQUEST beside new ones. */
+static void reuse_unsent(struct trk_client *c, uint64_t now_ns, struct trk_ask_window *win)
 {
-    if (c->cur.n_unsent == 0 || c->want.n == 0)
-        return;
-    for (uint64_t s = c->cur.k + 1; s <= c->cur.high_asked && c->want.n > 0; s++) {
+    unsigned left = TRK_GRANTS_MAX - TRK_ASK_PKTS_MAX;
+    for (uint64_t s = c->cur.k + 1;
+         c->cur.n_unsent > 0 && c->want.n > 0 && left > 0 && s <= c->cur.high_asked; s++) {
         struct trk_seq_entry *e = trk_track_at(&c->cur, s);
         uint64_t off, len;
         bool fresh;
@@ -348,6 +350,8 @@ static void reuse_unsent(struct trk_client *c, uint64_t now_ns, const struct trk
         if (!next_bytes(c, win, &off, &len, &fresh))
             return;
         book(c, now_ns, e, off, len, fresh);
+        win->reused = true;
+        left--;
         c->overlap[0] = trk_min64(c->overlap[0], s);
         c->overlap[1] = trk_min64(c->overlap[1], s);
     }
@@ -404,6 +408,7 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
     uint16_t piece = payload_of(c);
     uint64_t low = trk_min64(from, trk_max64(c->cur.high_sent, c->cur.k) + 1);
     unsigned n = 0, total = 0, first_time = c->stateless ? win->blocks : 0;
+    const bool crowded = win->reused && c->cur.high_asked - low >= TRK_GRANTS_MAX;
     if (trk_client_down_done(c)) /* credit that is left is of no use */
         return 0;
     for (uint64_t s = c->cur.high_asked; s >= low && s > c->cur.k && total < TRK_GRANTS_MAX; s--) {
@@ -411,6 +416,8 @@ static unsigned collect(struct trk_client *c, uint64_t now_ns, uint64_t from,
         if (e->state != TRK_SEQ_ASKED && (e->state != TRK_SEQ_UNSENT || s < from))
             continue;
         if (e->off < win->lo || e->off >= win->hi || e->len == 0)
+            continue;
+        if (crowded && e->reqno != c->reqno) /* the server knows of it, and not of what is new below */
             continue;
         struct trk_ask *a = n > 0 ? &out[n - 1] : NULL;
         uint16_t len = (uint16_t)trk_min64(e->len, win->hi - e->off);

@@ -64,6 +64,7 @@ struct trk_ask_window {
     unsigned max_blocks; /* asks that have room */
     bool all;            /* everything outstanding again */
     bool only_news;      /* nothing, if all that could be asked for has been sent already */
+    bool reused;         /* out: lost bytes were put onto unsent seqs */
     unsigned blocks;     /* out: of what is asked for now that was not before */
     uint64_t next_seq, next_off;
 };

@@ -583,6 +583,26 @@ static bool few_answers(const struct named_opt *opt)
     return good("1 % loss", &o) && each <= 1.15;
 }
 
+/* --- bytes now and then, some lost: what is missing is asked for at once, whatever was asked of its seq --- */
+static bool slow_writer(const struct named_opt *opt)
+{
+    enum { SEEDS = 16, RATE = 8000, SECONDS = 5 };
+    bool ok = true;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct scenario sc;
+        struct outcome o;
+        plain_soft(seed, &sc);
+        sc.up.delay_ns = SIM_MS;
+        sc.down.delay_ns = 6 * SIM_MS;
+        sc.down.loss_ppm = 10000;
+        sc.server.app.out_total = RATE * SECONDS;
+        sc.server.app.out_rate = RATE;
+        ok &= run_plain("slow writer", &sc, opt, SECONDS * SIM_S + SIM_S, &o) && o.ok;
+    }
+    return ok;
+}
+
+
 /* --- 5 % lost and some held back: repeats of what was sent must not put the time rule off until a timeout --- */
 static bool held_back(const struct named_opt *opt)
 {
@@ -627,6 +647,7 @@ static const struct {
     {"request-bursts", "requests lost in bursts cost no cut", request_bursts},
     {"growth", "after a cut the window grows as Reno's", growth},
     {"held-back", "lossy paths that reorder need hardly a timeout", held_back},
+    {"slow-writer", "bytes now and then, some lost: none is missed for long", slow_writer},
     {"few-answers", "hardly an answer without bytes while there are bytes", few_answers},
     {"heavy-loss", "40 % lost both ways still finishes", heavy_loss},
     {"fork-bound", "all children of a parent together get no more than the bound", fork_bound},

@@ -88,12 +88,13 @@ static int give(struct bench *b, const uint8_t *pkt, size_t len)
     return rc;
 }
 
-/* The OPEN's answer, padded to size, with a continuation that names packet_size. */
-static void answer_open(struct bench *b, uint16_t packet_size, size_t size)
+/* The OPEN's answer, padded to size, with a continuation that names packet_size and a window. */
+static void answer_open_with(struct bench *b, uint16_t packet_size, size_t size, uint32_t window_pkts)
 {
     uint8_t cont[TRK_CONT_BYTES], pkt[BIG_BYTES];
     ck_assert_uint_eq(drain(b), 1);
     trk_law_first(&b->law, packet_size, 7, 1);
+    b->law.w0_q = window_pkts << TRK_Q;
     seal(b, cont);
     struct trk_ack_pkt a = {.c = {.flags = TRK_ACK_OPENED | TRK_ACK_CONT, .cid = CID},
                             .ts = (uint32_t)(b->now_ns / 1000),
@@ -106,6 +107,11 @@ static void answer_open(struct bench *b, uint16_t packet_size, size_t size)
     long n = trk_wire_write_ack(pkt, sizeof pkt, &a, size);
     ck_assert_int_gt(n, 0);
     (void)give(b, pkt, (size_t)n);
+}
+
+static void answer_open(struct bench *b, uint16_t packet_size, size_t size)
+{
+    answer_open_with(b, packet_size, size, TRK_IW_PKTS);
 }
 
 static void opened(struct bench *b)
@@ -355,6 +361,31 @@ START_TEST(data_beyond_the_window_stops_nothing)
 END_TEST
 
 /* Most programs write as soon as they are connected: their bytes and the first asks are one packet. */
+/* The server has credit for more seqs than a REQUEST can repeat, and a hole has to go onto the lowest of them. */
+START_TEST(a_hole_is_asked_for_however_much_credit_is_left)
+{
+    struct bench b;
+    struct trk_request_pkt q;
+    bool asked = false;
+    bench_init(&b);
+    answer_open_with(&b, OFFERED_BYTES, OFFERED_BYTES, 2 * TRK_GRANTS_MAX);
+    for (unsigned ms = 0; ms < 15; ms++) {
+        pass(&b, 1);
+        (void)drain(&b);
+    }
+    ck_assert_int_eq(trk_wire_read_request(b.out, b.out_len, &q), TRK_OK);
+    ck_assert_uint_gt(q.ask[0].first, TRK_GRANTS_MAX / 2);
+    ck_assert_int_eq(give_data(&b, 1, 100, false), TRK_OK); /* not from 0 on, and nothing else is sent yet */
+    while ((b.out_len = trk_client_write(b.c, b.now_ns, b.out, sizeof b.out)) > 0) {
+        ck_assert_int_eq(trk_wire_read_request(b.out, b.out_len, &q), TRK_OK);
+        for (unsigned i = 0; i < q.n_asks; i++)
+            asked |= q.ask[i].first == 2 && q.ask[i].off == 0;
+    }
+    ck_assert(asked);
+    bench_free(&b);
+}
+END_TEST
+
 START_TEST(first_request_goes_with_the_first_bytes)
 {
     struct bench b;
@@ -451,6 +482,7 @@ int main(void)
         tiny_segments_wait_when_their_ring_is_full,
         keepalive_refreshes_when_the_range_is_used_up,
         data_beyond_the_window_stops_nothing,
+        a_hole_is_asked_for_however_much_credit_is_left,
     };
     return unit_run("client", tests, COUNT(tests));
 }
