@@ -4,6 +4,7 @@
 #include "daemon/accept_tcp.h"
 
 #include "daemon/addrs.h"
+#include "daemon/nowait.h"
 #include "ipc/fdpass.h"
 
 #include <errno.h>
@@ -72,19 +73,37 @@ static bool serve(struct trk_listener *l, int fd)
     return rc != -ECONNREFUSED || trk_listeners_test(l->d->listeners, l);
 }
 
-static void tcp_ready(struct trk_watch *w, uint32_t events)
+/* The application has made its socket one that waits: no TCP clients for it any more. */
+static void give_up(struct trk_listener *l)
 {
-    struct trk_listener *l = TRK_HEAP_OBJECT(w, struct trk_listener, tcp_watch);
-    (void)events;
+    char text[TRK_ADDRS_TEXT_BYTES];
+    trk_log(&l->d->log, TRK_LOG_DEBUG, "%s: its TCP socket blocks: closed", trk_addrs_text(&l->local, text));
+    trk_accept_tcp_stop(l);
+    close(l->tcp_fd);
+    l->tcp_fd = -1;
+}
+
+static void accept_all(struct trk_listener *l)
+{
     for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
         int fd = accept4(l->tcp_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
+        if (fd < 0 && errno == EINTR) {
+            give_up(l);
+        } else if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
             trk_daemon_out_of_descriptors(l->d, errno);
             pause_for(l, STARVED_MS);
         }
         if (fd < 0 || !serve(l, fd))
             return;
     }
+}
+
+static void tcp_ready(struct trk_watch *w, uint32_t events)
+{
+    (void)events;
+    trk_nowait_begin();
+    accept_all(TRK_HEAP_OBJECT(w, struct trk_listener, tcp_watch));
+    trk_nowait_end();
 }
 
 static void retry(struct trk_timer *t)

@@ -4,6 +4,7 @@
 #include "daemon/dial.h"
 
 #include "daemon/addrs.h"
+#include "daemon/nowait.h"
 #include "io/clock.h"
 
 #include <errno.h>
@@ -102,7 +103,10 @@ static int connect_tcp(int fd, const union trk_sockaddr *to)
     socklen_t len = sizeof domain;
     (void)getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len);
     union trk_sockaddr at = domain == AF_INET6 ? trk_sockaddr_mapped(to) : *to;
-    return connect(fd, &at.sa, trk_sockaddr_len(&at)) == 0 ? 0 : -errno;
+    trk_nowait_begin();
+    int rc = connect(fd, &at.sa, trk_sockaddr_len(&at)) == 0 ? 0 : -errno;
+    trk_nowait_end();
+    return rc;
 }
 
 static void try_tcp(struct trk_dialled *c)

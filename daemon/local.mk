@@ -18,6 +18,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/minicheck.c %D%/minicheck.h \
     %D%/minis.c %D%/minis_answer.c %D%/minis_event.c %D%/minis_move.c %D%/minis.h \
     %D%/netns.c %D%/netns.h \
+    %D%/nowait.c %D%/nowait.h \
     %D%/options.c %D%/options.h \
     %D%/party.c %D%/party.h \
     %D%/places.c %D%/places.h \

@@ -7,6 +7,8 @@
                                           prints "closed" when the daemon closes it
     intruder.py listen AT UID             as user UID, listens under the name of a listener at AT,
                                           which no daemon was told of; holds it
+    intruder.py block SOCKET AT           listens at AT as the shim does, on a TCP socket on which to
+                                          accept is to wait, and connects there
     intruder.py crowd SOCKET COUNT TYPE   holds COUNT silent connections to SOCKET, of TYPE SOCK_...
 """
 
@@ -18,7 +20,7 @@ import socket
 import struct
 import sys
 
-MAGIC, VERSION, BIND = 0x434B5254, 1, 4
+MAGIC, VERSION, BIND, LISTEN = 0x434B5254, 1, 4, 5
 SETUP_BYTES = 2304
 
 
@@ -74,6 +76,30 @@ def listen(place: str, uid: str) -> None:
     signal.pause()
 
 
+def block(control: str, place: str) -> None:
+    """O_NONBLOCK belongs to the open file, which the daemon shares with its sender."""
+    tcp, own = socket.socket(), socket.socket(socket.AF_UNIX)
+    tcp.bind(split(place))
+    address, port = split(place)
+    at = f"{socket.inet_aton(address).hex()}:{port:04x}"
+    own.bind(b"\0" + f"trk1/L/{77:016x}/00/{at}/-".encode())
+    own.listen(5)
+    bound = struct.pack("<QB7xBxHHxx16s", 77, 0, 4, port, 0, socket.inet_aton(address))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(control)
+        for number, (kind, body) in enumerate(((BIND, bound), (LISTEN, struct.pack("<Qi4x", 77, 5)))):
+            header = struct.pack("<IHHQ", MAGIC, VERSION, kind, number)
+            socket.send_fds(sock, [header + body], [tcp.fileno()] if kind == BIND else [])
+            error = struct.unpack_from("<I", sock.recv(256), 16)[0]
+            assert error == 0, errno.errorcode[error]
+        tcp.setblocking(True)
+        client = socket.create_connection((address, port))
+        print("blocking", flush=True)
+        own.accept()
+        signal.pause()
+        client.close()
+
+
 def crowd(path: str, count: str, kind: str) -> None:
     """Keeps others out."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -85,4 +111,4 @@ def crowd(path: str, count: str, kind: str) -> None:
     signal.pause()
 
 
-{"bind": bind, "connect": connect, "listen": listen, "crowd": crowd}[sys.argv[1]](*sys.argv[2:])
+{"bind": bind, "connect": connect, "listen": listen, "block": block, "crowd": crowd}[sys.argv[1]](*sys.argv[2:])

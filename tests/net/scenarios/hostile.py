@@ -108,6 +108,18 @@ def foreign_claims(lab: Lab) -> None:
 
 
 @scenario("trk")
+def listener_that_blocks(lab: Lab) -> None:
+    """a local user whose TCP socket makes whoever accepts wait stops nobody else"""
+    lab.join()
+    web = Nginx(lab.server).start()
+    web.add("file", MIB, lab.seed)
+    control = str(lab.server.daemon.socket)
+    intruder(lab.server, "block", control, "127.0.0.1:7320").wait_output("blocking")
+    for _ in range(3):
+        curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(5)
+
+
+@scenario("trk")
 def fake_names_at_restart(lab: Lab) -> None:
     """a restarted daemon serves nobody at a port below 1024 but root, and leaves a port alone that
     two users claim"""
