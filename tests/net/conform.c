@@ -195,8 +195,9 @@ static void *resize(void *ctx, void *p, size_t size)
 
 static const struct trk_mem memory = {.resize = resize};
 
+/* opens: as far as can be seen the server opens it; an altered copy does not stand for the one that it opened. */
 static struct request *new_request(struct conform *c, struct conform_map *map, struct conn *conn,
-                                   uint64_t key)
+                                   uint64_t key, bool opens)
 {
     struct request *q = conform_alloc(1, sizeof *q);
     q->conn = conn;
@@ -206,6 +207,8 @@ static struct request *new_request(struct conform *c, struct conform_map *map, s
     c->all = q;
     struct conform_value *v = conform_map_put(map, (struct conform_key){conn->id, key});
     struct request *copy = pointer(v);
+    if (copy && copy->space && !opens)
+        return q;
     if (copy) {
         copy->must_answer = false; /* a copy came, or a repeat: its answer is the answer to both */
         q->len_bytes = copy->answered ? 0 : copy->len_bytes; /* which may have been cut */
@@ -247,7 +250,7 @@ static void read_open(struct conform *c, const struct trk_addr *client, const ui
             violation(c, c->number, CONFORM_MALFORMED, "OPEN: %s", trk_err_text(r));
         return;
     }
-    struct request *q = new_request(c, &c->opens, conn_of(c, client, o.c.cid), o.nonce);
+    struct request *q = new_request(c, &c->opens, conn_of(c, client, o.c.cid), o.nonce, true);
     q->is_open = true;
     q->must_answer = true;
 }
@@ -389,15 +392,15 @@ static void read_request(struct conform *c, const struct trk_addr *client, const
             violation(c, c->number, CONFORM_MALFORMED, "REQUEST: %s", trk_err_text(r));
         return;
     }
-    struct request *known = new_request(c, &c->requests, conn_of(c, client, q.c.cid), q.reqno);
-    struct space *s = known->space = space_of(c, &q, client);
+    struct space *s = space_of(c, &q, client);
+    bool opens = s && memcmp(s->ip, client->ip, sizeof s->ip) == 0;
+    struct request *known =
+        new_request(c, &c->requests, conn_of(c, client, q.c.cid), q.reqno, opens);
     known->tail_ns = (uint64_t)parent.srtt_us * 1000;
     known->len_bytes = len > known->len_bytes ? len : known->len_bytes;
-    if (!s || memcmp(s->ip, client->ip, sizeof s->ip) != 0) {
-        known->space =
-            NULL; /* not opened, or of another address: refused, at the server's leisure */
+    if (!opens) /* not opened, or of another address: refused, at the server's leisure */
         return;
-    }
+    known->space = s;
     if (!s->law_known)
         note_law(c, s, &parent);
     if (q.ucont_len != 0 && !s->stateless) { /* a server drops it */

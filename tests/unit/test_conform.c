@@ -512,6 +512,21 @@ START_TEST(an_answer_is_as_large_as_the_largest_copy_that_waits)
 }
 END_TEST
 
+START_TEST(an_altered_copy_does_not_stand_for_the_request)
+{
+    start((struct conform_options){.hostile_clients = true});
+    good_beginning();
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    reqno--;
+    cont[sizeof cont - 1] ^= 1;
+    send_request(21, 5, 20, xor_of(1, 20), NULL);
+    send_ack(TRK_REASON_CANNOT_OPEN, false);
+    send_ack(TRK_REASON_OK, false);
+    send_data(21, 22);
+    expect(CONFORM_EMPTY, 0);
+}
+END_TEST
+
 START_TEST(unknown_continuation_must_not_be_served)
 {
     start(plain);
@@ -846,6 +861,7 @@ int main(void)
     tcase_add_loop_test(t, claim_outside_of_the_continuation_is_found, 0, 2);
     tcase_add_test(t, answer_to_uplink_may_carry_the_continuation);
     tcase_add_loop_test(t, amplification_is_found_at_the_bound, 0, 2);
+    tcase_add_test(t, an_altered_copy_does_not_stand_for_the_request);
     tcase_add_loop_test(t, an_answer_is_as_large_as_the_largest_copy_that_waits, 0, 2);
     tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
