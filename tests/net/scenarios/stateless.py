@@ -301,6 +301,10 @@ def stateless_port_after_tcp(lab: Lab) -> None:
     for _ in range(3):
         server.kill()
         server.start()
+    server.kill()
+    Streamer(lab.server, "--shared").start()
+    Streamer(lab.server, "--shared").start()
+    check_equal(len(services(lab)), 2, "services that share the port")
 
 
 AS_NOBODY = "import os, sys; os.setgid(65534); os.setuid(65534); os.execv(sys.argv[1], sys.argv[1:])"
