@@ -8,7 +8,7 @@ beside=$BUILD/check/50-net-host-lost.log
 "$SRC/tests/net/run.py" host-lost >"$beside" 2>&1 &
 waiting=$!
 trap 'kill "$waiting" 2>/dev/null || true' EXIT
-out=$(mktemp)
+out=$BUILD/check/50-net-others.log
 "$SRC/tests/net/run.py" --without host-lost >"$out" 2>&1 || true
 wait "$waiting" || true
 cat "$out" "$beside"
