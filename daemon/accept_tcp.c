@@ -79,7 +79,7 @@ static void give_up(struct trk_listener *l)
     char text[TRK_ADDRS_TEXT_BYTES];
     trk_log(&l->d->log, TRK_LOG_DEBUG, "%s: its TCP socket blocks: closed", trk_addrs_text(&l->local, text));
     trk_accept_tcp_stop(l);
-    close(l->tcp_fd);
+    trk_nowait_close(l->tcp_fd);
     l->tcp_fd = -1;
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/addrs.h"
 #include "daemon/listeners.h"
 #include "daemon/minis.h"
+#include "daemon/nowait.h"
 #include "daemon/party.h"
 #include "daemon/port.h"
 #include "daemon/status.h"
@@ -135,7 +136,7 @@ static void mini_listen(struct control_client *c, const struct trk_ctl_mini_list
     if (c->service == NULL)
         rc = trk_minis_listen(d->minis, in, fd, c->watch.fd, &c->cred, &s);
     else if (fd >= 0)
-        close(fd);
+        trk_nowait_close(fd);
     out->type = TRK_CTL_MINI_LISTEN_REPLY;
     out->u.mini_listen_reply = (struct trk_ctl_mini_listen_reply){
         .error_no = (uint32_t)-rc,
@@ -235,7 +236,7 @@ static void handle(struct control_client *c, const struct trk_ctl_msg *in, int f
         break;
     }
     if (fd >= 0)
-        close(fd);
+        trk_nowait_close(fd);
 }
 
 static bool send_answer(struct control_client *c, const struct trk_ctl_msg *out, const struct gift *gift)
@@ -271,7 +272,7 @@ static bool serve(struct control_client *c)
     } else {
         acknowledge(&out, -EPROTO, 0);
         if (fd >= 0)
-            close(fd);
+            trk_nowait_close(fd);
     }
     bool sent = send_answer(c, &out, &gift);
     if (!sent || !understood)

@@ -48,7 +48,7 @@ static void stop_tcp(struct trk_dialled *c)
 {
     trk_loop_unwatch(c->d->loop, &c->tcp_watch);
     if (c->tcp_fd >= 0)
-        close(c->tcp_fd);
+        trk_nowait_close(c->tcp_fd);
     c->tcp_fd = -1;
     c->tcp_trying = false;
 }

@@ -6,6 +6,7 @@
 #include "daemon/accept_tcp.h"
 #include "daemon/addrs.h"
 #include "daemon/netns.h"
+#include "daemon/nowait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -133,7 +134,7 @@ static void leave(struct trk_listeners *ls, struct trk_listener *l, int *keep)
     if (keep != NULL)
         *keep = l->tcp_fd;
     else if (l->tcp_fd >= 0)
-        close(l->tcp_fd);
+        trk_nowait_close(l->tcp_fd);
     trk_loop_defer_free(ls->d->loop, l);
 }
 
@@ -233,7 +234,7 @@ int trk_listeners_bind(struct trk_listeners *ls, const struct trk_ctl_bind *bind
         rc = l != NULL ? enter(ls, l) : -ENOMEM;
     if (rc != 0) {
         free(l);
-        close(tcp_fd);
+        trk_nowait_close(tcp_fd);
         return rc;
     }
     watch_process(l, pid);
@@ -260,7 +261,7 @@ int trk_listeners_adopt(struct trk_listeners *ls, const struct trk_name *name, i
     if (rc != 0) {
         free(l);
         if (tcp_fd >= 0)
-            close(tcp_fd);
+            trk_nowait_close(tcp_fd);
         return rc;
     }
     l->listening = true;

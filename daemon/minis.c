@@ -6,6 +6,7 @@
 #include "daemon/addrs.h"
 #include "daemon/listeners.h"
 #include "daemon/netns.h"
+#include "daemon/nowait.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -125,7 +126,7 @@ static void release(struct trk_service *s)
     trk_loop_cancel(loop, &s->task);
     trk_ringmem_close(&s->memory);
     trk_slots_free(&s->slots);
-    close(s->tcp_fd);
+    trk_nowait_close(s->tcp_fd);
     trk_loop_defer_free(loop, s);
 }
 
@@ -168,7 +169,7 @@ int trk_minis_listen(struct trk_minis *m, const struct trk_ctl_mini_listen *list
     struct trk_service *s = rc == 0 ? make(m, listen, tcp_fd, who) : NULL;
     if (s == NULL) {
         if (tcp_fd >= 0)
-            close(tcp_fd);
+            trk_nowait_close(tcp_fd);
         return rc != 0 ? rc : -ENOMEM;
     }
     s->control_fd = control_fd;

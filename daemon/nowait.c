@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 static void interrupt(int signum)
 {
@@ -31,4 +32,11 @@ void trk_nowait_end(void)
 {
     const struct itimerval off = {.it_value = {.tv_sec = 0}};
     (void)setitimer(ITIMER_REAL, &off, NULL);
+}
+
+void trk_nowait_close(int fd)
+{
+    trk_nowait_begin();
+    close(fd);
+    trk_nowait_end();
 }

@@ -10,8 +10,11 @@
 
 enum { TRK_NOWAIT_MS = 2 };
 
-/* Not nested. */
+/* Not nested: the inner end ends both. */
 void trk_nowait_begin(void);
 void trk_nowait_end(void);
+
+/* Closes a descriptor that somebody sent: the last one of a TCP socket waits for its data where SO_LINGER says so. */
+void trk_nowait_close(int fd);
 
 #endif

@@ -9,6 +9,8 @@
                                           which no daemon was told of; holds it
     intruder.py block SOCKET AT           listens at AT as the shim does, on a TCP socket on which to
                                           accept is to wait, and connects there
+    intruder.py linger SOCKET AT          binds at AT as the shim does, leaves the TCP socket to the
+                                          daemon as one that takes an hour to close, and is gone
     intruder.py crowd SOCKET COUNT TYPE   holds COUNT silent connections to SOCKET, of TYPE SOCK_...
 """
 
@@ -100,6 +102,36 @@ def block(control: str, place: str) -> None:
         client.close()
 
 
+def linger(control: str, place: str) -> None:
+    """A socket whose last descriptor is the daemon's."""
+    tcp, own, sink = socket.socket(), socket.socket(socket.AF_UNIX), socket.socket()
+    sink.bind(("127.0.0.1", 0))
+    sink.listen(1)
+    tcp.bind(split(place))
+    address, port = split(place)
+    at = f"{socket.inet_aton(address).hex()}:{port:04x}"
+    own.bind(b"\0" + f"trk1/L/{78:016x}/00/{at}/-".encode())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.connect(control)
+        body = struct.pack("<QB7xBxHHxx16s", 78, 0, 4, port, 0, socket.inet_aton(address))
+        socket.send_fds(sock, [struct.pack("<IHHQ", MAGIC, VERSION, BIND, 1) + body], [tcp.fileno()])
+        error = struct.unpack_from("<I", sock.recv(256), 16)[0]
+        assert error == 0, errno.errorcode[error]
+    tcp.connect(sink.getsockname())
+    tcp.setblocking(False)
+    try:
+        while True:
+            tcp.send(bytes(65536))
+    except BlockingIOError:
+        pass
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
+    tcp.close()
+    own.close()
+    print("left", flush=True)
+    signal.pause()
+    sink.close()
+
+
 def crowd(path: str, count: str, kind: str) -> None:
     """Keeps others out."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -111,4 +143,5 @@ def crowd(path: str, count: str, kind: str) -> None:
     signal.pause()
 
 
-{"bind": bind, "connect": connect, "listen": listen, "block": block, "crowd": crowd}[sys.argv[1]](*sys.argv[2:])
+MODES = {f.__name__: f for f in (bind, connect, listen, block, linger, crowd)}
+MODES[sys.argv[1]](*sys.argv[2:])

@@ -109,7 +109,8 @@ def foreign_claims(lab: Lab) -> None:
 
 @scenario("trk")
 def listener_that_blocks(lab: Lab) -> None:
-    """a local user whose TCP socket makes whoever accepts wait stops nobody else"""
+    """a local user whose TCP sockets make whoever accepts from them, or closes them, wait stops
+    nobody else"""
     lab.join()
     web = Nginx(lab.server).start()
     web.add("file", MIB, lab.seed)
@@ -117,6 +118,10 @@ def listener_that_blocks(lab: Lab) -> None:
     intruder(lab.server, "block", control, "127.0.0.1:7320").wait_output("blocking")
     for _ in range(3):
         curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(5)
+    fds = lab.server.daemon.program.fds()
+    intruder(lab.server, "linger", control, "127.0.0.1:7321").wait_output("left")
+    wait_until(lambda: lab.server.daemon.program.fds() <= fds, "the daemon has closed it", 5)
+    curl(lab.client, "-o", "/dev/null", web.url("file")).succeed(5)
 
 
 @scenario("trk")
