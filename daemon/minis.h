@@ -15,6 +15,7 @@
 #ifndef TRK_DAEMON_MINIS_H
 #define TRK_DAEMON_MINIS_H
 
+#include "core/handed.h"
 #include "daemon/port.h"
 #include "daemon/slots.h"
 #include "ipc/control.h"
@@ -60,6 +61,7 @@ struct trk_minis {
     struct trk_daemon *d;
     struct trk_reasm reasm;
     struct trk_mini core;
+    struct trk_handed handed;
     struct trk_flush flush;
     struct trk_service *first;
     unsigned count;

@@ -111,6 +111,8 @@ void trk_minis_request(struct trk_minis *m, const struct trk_udp_path *path, con
         trk_minis_ack(m, &ev->ticket, TRK_REASON_OK, path);
         return;
     }
+    if (ev->kind == TRK_MINI_MORE && !s->shared)
+        trk_handed_cut(&m->handed, now_us, &ev->ticket);
     if (hand_out(s, path))
         return;
     s->full++;

@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += %D%/libcore.la
 %C%_libcore_la_SOURCES = \
     %D%/seal.h \
-    %D%/ucont.c %D%/ucont.h %D%/ticket.c %D%/ticket.h %D%/reasm.c %D%/reasm.h \
+    %D%/ucont.c %D%/ucont.h %D%/ticket.c %D%/ticket.h %D%/handed.c %D%/handed.h %D%/reasm.c %D%/reasm.h \
     %D%/mini.c %D%/mini_plan.c %D%/mini.h \
     %D%/bundle.c %D%/bundle.h \
     %D%/ucont.h %D%/ticket.h %D%/reasm.h %D%/mini.h \

@@ -74,9 +74,11 @@ static void on_request(struct msk_embed *e, const struct trk_udp_path *path)
         send_ack(e, path, &e->mev.ticket, TRK_REASON_AWAY);
         return;
     }
-    if (trk_mini_take(&e->mini, e->now_us, req, e->want_new, &e->mev))
+    if (trk_mini_take(&e->mini, e->now_us, req, e->want_new, &e->mev)) {
+        if (e->mev.kind == TRK_MINI_MORE)
+            trk_handed_cut(&e->handed, e->now_us, &e->mev.ticket);
         make_job(e, path);
-    else
+    } else
         send_ack(e, path, &e->mev.ticket, TRK_REASON_OK);
 }
 

@@ -14,6 +14,7 @@
 #ifndef TRK_MINI_EMBED_INT_H
 #define TRK_MINI_EMBED_INT_H
 
+#include "core/handed.h"
 #include "core/mini.h"
 #include "core/server.h"
 #include "crypto/keyring.h"
@@ -68,6 +69,7 @@ struct msk_embed {
     struct trk_replay replay;
     struct trk_reasm reasm;
     struct trk_mini mini;
+    struct trk_handed handed;
     struct trk_udp *udp;
     struct trk_udp_rx *rx;
     struct trk_udp_tx *tx;

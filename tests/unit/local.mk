@@ -261,6 +261,14 @@ TESTS += %D%/test_ucont
 %C%_test_ucont_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_ucont_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
 
+# test_handed
+check_PROGRAMS += %D%/test_handed
+TESTS += %D%/test_handed
+%C%_test_handed_SOURCES = %D%/test_handed.c %D%/unit.h
+%C%_test_handed_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_handed_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_handed_LDADD = tests/sim/libsimkit.la lib/core/libcore.la lib/base/libbase.la $(CHECK_LIBS)
+
 # test_ticket
 check_PROGRAMS += %D%/test_ticket
 TESTS += %D%/test_ticket
