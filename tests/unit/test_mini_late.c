@@ -384,7 +384,7 @@ START_TEST(random_answers_keep_the_rules)
         }
         done();
     }
-    ck_assert(sent > 1000 && refused > 1000 && again == 0);
+    ck_assert(again == 0 && (!unit_all_rounds() || (sent > 1000 && refused > 1000)));
 }
 END_TEST
 
