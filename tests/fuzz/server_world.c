@@ -124,13 +124,14 @@ static void send_train(struct world *w, const struct trk_answer *to, const struc
 
 /* ---- the service ---- */
 
-/* A connection's packet size never changes in version 1; only a forger's continuations say
- * otherwise. */
+/* A connection's packet size, and its kind of service, never change in version 1; only a forger's
+ * continuations say otherwise. */
 static struct world_conn *find(struct world *w, const struct trk_request *req)
 {
     for (unsigned i = 0; i < WORLD_SOFTS; i++)
         if (w->conns[i].used && w->conns[i].soft.conn == req->secret.conn &&
-            w->conns[i].soft.to.packet_size == req->to.packet_size)
+            w->conns[i].soft.to.packet_size == req->to.packet_size &&
+            w->conns[i].soft.to.stateless == req->to.stateless)
             return &w->conns[i];
     return NULL;
 }
