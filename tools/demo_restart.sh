@@ -43,7 +43,7 @@ start_daemon client "$client_port"
 start_daemon server "$server_port"
 daemon_pid=${pids%% *}
 
-say "2. httpd, a web server of 400 lines on the minisocket API. It serves a file of $mib MiB, and keeps nothing of its clients."
+say "2. httpd, a static web server on the minisocket API. It serves a file of $mib MiB, and keeps nothing of its clients."
 mkdir "$work/www"
 head -c "${mib}M" /dev/urandom >"$work/www/file"
 start_httpd

@@ -53,7 +53,7 @@ START_TEST(the_bound_holds_however_many_ask)
         for (unsigned i = 0; i < ASK / 8; i++)
             if ((p[granted] = resize(NULL, size)) != NULL)
                 granted++;
-    ck_assert_uint_gt(granted, 4); /* the first ones have not taken all */
+    ck_assert_uint_ge(granted, 16); /* the first ones have not taken all; 16 where malloc gives no more than asked */
     ck_assert_uint_le(buffers.used_bytes, 4 * MIB);
     while (granted > 0)
         (void)resize(p[--granted], 0);

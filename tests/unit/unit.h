@@ -35,12 +35,6 @@ static inline uint64_t unit_rounds(uint64_t n)
     return d > 1 ? n / d + 1 : n;
 }
 
-/* Are all rounds run, so that they must have covered what they are for? */
-static inline bool unit_all_rounds(void)
-{
-    return unit_rounds(1000) == 1000;
-}
-
 /* Runs one test case of tests and gives the exit status. */
 static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
 {
