@@ -316,6 +316,14 @@ TESTS += %D%/test_minisocket
 %C%_test_minisocket_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_minisocket_LDADD = lib/mini/libminisocket.la $(CHECK_LIBS)
 
+# test_minisocket_client
+check_PROGRAMS += %D%/test_minisocket_client
+TESTS += %D%/test_minisocket_client
+%C%_test_minisocket_client_SOURCES = %D%/test_minisocket_client.c %D%/minisocket_world.h %D%/unit.h
+%C%_test_minisocket_client_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
+%C%_test_minisocket_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_minisocket_client_LDADD = lib/mini/libmini.la tests/sim/libsimkit.la $(CHECK_LIBS)
+
 # test_minisocket_errors
 check_PROGRAMS += %D%/test_minisocket_errors
 TESTS += %D%/test_minisocket_errors

@@ -216,4 +216,12 @@ static inline void world_same(const uint8_t *got, uint64_t off, size_t len)
     ck_assert_msg(i == len, "byte %zu differs", i);
 }
 
+/* A call failed, with this errno. */
+static inline void fails(int rc, int err)
+{
+    int got = errno;
+    ck_assert_int_eq(rc, -1);
+    ck_assert_msg(got == err, "errno is %s, not %s", strerror(got), strerrorname_np(err));
+}
+
 #endif
