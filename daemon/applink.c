@@ -16,6 +16,8 @@
 /* What is consumed after it was copied elsewhere goes here: small enough to stay in the cache. One thread. */
 static uint8_t scratch[64 << 10];
 
+enum { NEAR_BYTES = 256 };
+
 enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLET };
 
 void trk_applink_init(struct trk_applink *l, struct trk_daemon *d, int fd)
@@ -49,15 +51,16 @@ int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name, struct 
     char text[TRK_LINK_TEXT_BYTES];
     int dup = -1;
     ssize_t n = trk_fdpass_recv_from(l->fd, text, sizeof text, &dup, MSG_DONTWAIT, who);
+    l->news = n != -EAGAIN;
     if (n == -EAGAIN)
         return -EAGAIN;
     if (n <= 0)
         return -ECONNRESET;
     l->dup = dup;
     /* The shim sends the whole message at once, so a part of it is somebody else. */
-    if (n != (ssize_t)sizeof text || dup < 0 || trk_name_parse(text, strnlen(text, sizeof text), name) != 0)
+    if (n != (ssize_t)sizeof text || trk_name_parse(text, strnlen(text, sizeof text), name) != 0)
         return -EPROTO;
-    return 0;
+    return dup < 0 && name->kind == TRK_NAME_CONNECT ? -EPROTO : 0;
 }
 
 /* Consumes len queued bytes. */
@@ -94,7 +97,8 @@ int trk_applink_establish(struct trk_applink *l, bool connecting, uint16_t local
 {
     struct trk_link_result result = {.state = TRK_LINK_UP, .local_port = local_port, .is_tcp = is_tcp};
     int rc = connecting ? trk_link_set_result(l->dup, &result) : 0;
-    enlarge(l->dup, l->d->conf.socket_buffer_bytes);
+    if (l->dup >= 0)
+        enlarge(l->dup, l->d->conf.socket_buffer_bytes);
     drop_dup(l);
     l->lag = (connecting ? TRK_LINK_CONNECT_BYTES : TRK_LINK_ACCEPT_BYTES) - TRK_LINK_TEXT_BYTES;
     l->up = rc == 0;
@@ -170,9 +174,26 @@ long trk_applink_take(struct trk_applink *l, const struct iovec *iov, int n)
     return r;
 }
 
+/* Without SO_PEEK_OFF, which a connection with one short answer then never needs: what lies before is copied too. */
+static ssize_t peek_near(const struct trk_applink *l, size_t at, uint8_t *out, size_t len)
+{
+    struct iovec v[2] = {{.iov_base = scratch, .iov_len = at}, {.iov_base = out, .iov_len = len}};
+    struct msghdr msg = {.msg_iov = v, .msg_iovlen = 2};
+    ssize_t n = recvmsg(l->fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+    return n > (ssize_t)at ? n - (ssize_t)at : 0;
+}
+
 int trk_applink_peek(struct trk_applink *l, uint64_t off, uint8_t *out, size_t len)
 {
     int at = (int)(off - l->taken + l->lag);
+    if (l->peek_at < 0 && at <= NEAR_BYTES) {
+        ssize_t n = peek_near(l, (size_t)at, out, len);
+        at += (int)n;
+        out += n;
+        len -= (size_t)n;
+    }
+    if (len == 0)
+        return 0;
     if (at != l->peek_at && setsockopt(l->fd, SOL_SOCKET, SO_PEEK_OFF, &at, sizeof at) != 0)
         return -errno;
     l->peek_at = at;

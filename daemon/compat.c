@@ -165,6 +165,7 @@ static bool knock(struct trk_served *c)
     if (fd < 0)
         return false;
     trk_applink_init(&c->link, d, fd);
+    c->link.news = false; /* the watch says when it has been accepted */
     c->party.id = id;
     c->party.uid = l->party.uid;
     c->party.pid = l->party.pid;
@@ -177,12 +178,11 @@ static bool set_up(struct trk_served *c)
 {
     struct trk_name name;
     struct ucred who;
-    int off = 0, rc = trk_applink_read_setup(&c->link, &name, &who);
+    int rc = trk_applink_read_setup(&c->link, &name, &who);
     if (rc == -EAGAIN)
         return !c->link.gone;
     if (rc != 0 || name.id != c->party.id || trk_applink_establish(&c->link, false, 0, false) != 0)
         return false;
-    (void)setsockopt(c->link.fd, SOL_SOCKET, SO_PASSCRED, &off, sizeof off);
     if (who.pid != 0) { /* a worker, which may have another user than the listener */
         c->party.uid = who.uid;
         c->party.pid = who.pid;
@@ -300,7 +300,7 @@ static void timer_fired(struct trk_timer *t)
 /* What the application's end says: set-up, more bytes, its end. False: c is lost. */
 static bool look(struct trk_served *c)
 {
-    if (c->state == TRK_SERVED_ACCEPTING && !set_up(c))
+    if (c->state == TRK_SERVED_ACCEPTING && c->link.news && !set_up(c))
         return false;
     if (c->state != TRK_SERVED_OPEN)
         return true;

@@ -7,6 +7,7 @@
 #include "daemon/addrs.h"
 #include "daemon/netns.h"
 #include "daemon/nowait.h"
+#include "ipc/link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -141,8 +142,10 @@ static void leave(struct trk_listeners *ls, struct trk_listener *l, int *keep)
 bool trk_listeners_test(struct trk_listeners *ls, struct trk_listener *l)
 {
     char text[TRK_ADDRS_TEXT_BYTES];
-    if (name_alive(ls, &l->name))
+    if (name_alive(ls, &l->name)) {
+        l->alive_ns = trk_loop_now_ns(ls->d->loop);
         return true;
+    }
     trk_log(&ls->d->log, TRK_LOG_DEBUG, "%s: its application is gone", trk_addrs_text(&l->local, text));
     leave(ls, l, NULL);
     return false;
@@ -326,7 +329,7 @@ bool trk_listeners_serve(struct trk_listeners *ls, const union trk_sockaddr *loc
     struct trk_listener *l;
     do
         l = trk_listeners_find(ls, local, 0);
-    while (l != NULL && !trk_listeners_test(ls, l));
+    while (l != NULL && l->alive_ns != trk_loop_now_ns(ls->d->loop) && !trk_listeners_test(ls, l)); /* once a round */
     return l != NULL;
 }
 
@@ -366,6 +369,8 @@ int trk_listener_connect(struct trk_listener *l, enum trk_name_kind kind, const 
     struct trk_name name = {.kind = (uint8_t)kind, .id = trk_daemon_random(l->d) | 1};
     name.local = trk_addrs_to_ipc(local);
     name.remote = trk_addrs_to_ipc(remote);
+    if (kind == TRK_NAME_STREAM && l->d->conf.socket_buffer_bytes == TRK_LINK_SNDBUF_BYTES)
+        name.flags = TRK_NAME_F_WIDEN;
     *id = name.id;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)

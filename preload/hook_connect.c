@@ -216,7 +216,7 @@ static int start(int fd, struct trk_tag *tag, const struct trk_ipc_addr *local,
     tag->state = TRK_TAG_CONNECTING;
     rc = trk_tag_set(fd, tag);
     if (rc == 0) {
-        rc = trk_state_send_setup(fd, &order, TRK_LINK_CONNECT_BYTES);
+        rc = trk_state_send_setup(fd, &order, TRK_LINK_CONNECT_BYTES, fd);
     }
     trk_trace("fd %d: connect, id %016llx, port %u%s: %s", fd, (unsigned long long)order.id,
               remote->port, (order.flags & TRK_NAME_F_TCP_ONLY) != 0 ? ", TCP only (rules)" : "",

@@ -145,7 +145,7 @@ int trk_state_give_addr(const struct trk_ipc_addr *addr, const struct trk_tag *t
     return 0;
 }
 
-int trk_state_send_setup(int fd, const struct trk_name *text, size_t len)
+int trk_state_send_setup(int fd, const struct trk_name *text, size_t len, int passed)
 {
     char setup[TRK_LINK_CONNECT_BYTES];
     memset(setup, 0, len);
@@ -154,7 +154,7 @@ int trk_state_send_setup(int fd, const struct trk_name *text, size_t len)
         return rc;
     }
     setup[len - 1] = (char)TRK_LINK_SENTINEL;
-    ssize_t n = trk_fdpass_send(fd, setup, len, fd, MSG_DONTWAIT);
+    ssize_t n = trk_fdpass_send(fd, setup, len, passed, MSG_DONTWAIT);
     if (n == (ssize_t)len) {
         return 0;
     }

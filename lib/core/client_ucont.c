@@ -211,7 +211,7 @@ static bool finds_place(const struct trk_client *c, const struct trk_ucont *u, u
 {
     *at = c->n_held;
     if (c->n_held == 0)
-        return u->after == 0;
+        return u->after == 0 && u->from == 0;
     const struct trk_ucont *last = &newest(c)->u;
     bool same_fin = (u->flags & TRK_UCONT_FIN) != 0 && u->end == last->end;
     if (u->after == last->state)

@@ -8,14 +8,17 @@
  * direction, is written by the shim before the application sees it, with one sendmsg:
  *
  *     name text, NUL-padded to TRK_LINK_TEXT_BYTES; zeros; as its last byte TRK_LINK_SENTINEL; with
- *     SCM_RIGHTS: one descriptor, a duplicate of the application's own end
+ *     SCM_RIGHTS: one descriptor, a duplicate of the application's own end (but see Accepted)
  *
  *   - Connecting (application -> the daemon's data listener): TRK_LINK_CONNECT_BYTES. A C name,
  *     complete, also where the application's end is bound to an L name (bind, then connect: same id
  *     as its BIND). The text is the connect order; the peer name of accept() need not be looked at.
  *   - Accepted (daemon -> the application's listener, S kind): TRK_LINK_ACCEPT_BYTES. The S name
  *     given back. It also tells the daemon that the application has accepted. Anything else there:
- *     not our shim; reset it.
+ *     not our shim; reset it. Where the name has TRK_NAME_F_WIDEN the shim sets SO_SNDBUF to
+ *     TRK_LINK_SNDBUF_BYTES itself, and passes no duplicate if it got that (net.core.wmem_max may
+ *     be less): with a descriptor of an AF_UNIX socket in flight, each close of any such socket
+ *     wakes the kernel's collector of cycles.
  *   - T kind: no set-up message. The daemon connects into the listener, sends one byte with
  *     SCM_RIGHTS holding the kernel TCP descriptor (O_NONBLOCK as it likes: the accept hook sets
  *     it), closes both.
@@ -30,7 +33,7 @@
  * ESTABLISHED (daemon, connecting ends): 1. trk_link_set_result(dup, UP, 0, local port, transport);
  *   2. SO_SNDBUFFORCE (else SO_SNDBUF) on dup, TRK_LINK_SNDBUF_BYTES: the application gets
  *   EPOLLOUT; 3. close dup. The rest of the set-up message may go on lying there: it is less than a
- *   quarter of any buffer that is given now. For accepted ends the same, without 1.
+ *   quarter of any buffer that is given now. For accepted ends 2 and 3, where a duplicate came.
  * FAILED (daemon, connecting ends): 1. trk_link_set_result(dup, FAILED, errno, 0, ..); 2. close
  *   dup; 3. close the link with the rest unread. The application gets ERR|HUP, and the shim's
  *   getsockopt(SO_ERROR) or connect() gives the errno. Use what TCP says: ECONNREFUSED, ETIMEDOUT,

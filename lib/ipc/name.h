@@ -53,6 +53,8 @@ enum trk_name_kind {
 #define TRK_NAME_F_REUSEADDR 0x08u /* SO_REUSEADDR is on */
 #define TRK_NAME_F_TCP_ONLY                                                                        \
     0x10u /* the rules say: kernel TCP (the daemon dials or serves it), no UDP */
+#define TRK_NAME_F_WIDEN                                                                           \
+    0x20u /* S: the send buffer is to be TRK_LINK_SNDBUF_BYTES; who cannot passes a duplicate */
 
 struct trk_ipc_addr {
     uint8_t family; /* 0 (none), 4 or 6 */

@@ -256,6 +256,57 @@ START_TEST(short_set_up_message_is_a_reset)
 }
 END_TEST
 
+/* A set-up message of an accepted end needs no duplicate; a connecting one's result has no other way. */
+START_TEST(only_who_connects_must_pass_a_duplicate)
+{
+    static const struct {
+        enum trk_name_kind kind;
+        int rc;
+    } cases[] = {{TRK_NAME_STREAM, 0}, {TRK_NAME_CONNECT, -EPROTO}};
+    for (size_t i = 0; i < 2; i++) {
+        struct trk_name name = {.kind = (uint8_t)cases[i].kind, .flags = TRK_NAME_F_WIDEN, .id = 9}, got;
+        struct trk_applink other;
+        char text[TRK_LINK_ACCEPT_BYTES] = "";
+        struct ucred who;
+        int pair[2];
+        name.local.family = name.remote.family = 4;
+        ck_assert_int_gt(trk_name_format(&name, text), 0);
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        trk_applink_init(&other, &daemon_, pair[0]);
+        ck_assert_int_eq(send(pair[1], text, sizeof text, 0), sizeof text);
+        ck_assert_int_eq(send(pair[1], "GET", 3, 0), 3);
+        ck_assert_int_eq(trk_applink_read_setup(&other, &got, &who), cases[i].rc);
+        if (cases[i].rc == 0) {
+            uint8_t buf[3] = "";
+            ck_assert_int_eq(trk_applink_establish(&other, false, 0, false), 0);
+            ck_assert_int_eq(trk_applink_look(&other), 0);
+            ck_assert_uint_eq(other.end, 3);
+            ck_assert_int_eq(trk_applink_peek(&other, 0, buf, 3), 0);
+            ck_assert_mem_eq(buf, "GET", 3);
+        }
+        close(pair[1]);
+        trk_applink_reset(&other);
+    }
+}
+END_TEST
+
+/* Near the front, and beyond what is looked at without SO_PEEK_OFF. */
+START_TEST(peek_far_from_the_front)
+{
+    char text[1001] = "";
+    uint8_t buf[400];
+    for (size_t i = 0; i < 1000; i++)
+        text[i] = (char)('a' + i % 26);
+    write_and_look(text);
+    for (size_t off = 0; off <= 600; off += 100) {
+        ck_assert_int_eq(trk_applink_peek(&link_, off, buf, sizeof buf), 0);
+        ck_assert_mem_eq(buf, text + off, sizeof buf);
+    }
+    ck_assert_int_eq(trk_applink_peek(&link_, 10, buf, sizeof buf), 0);
+    ck_assert_mem_eq(buf, text + 10, sizeof buf);
+}
+END_TEST
+
 START_TEST(room_is_made_once_and_then_waited_for)
 {
     static char block[1 << 16];
@@ -329,6 +380,8 @@ int main(void)
     tcase_add_test(tc, clean_close_with_released_bytes_in_the_queue);
     tcase_add_test(tc, peek_and_release_at_any_offset);
     tcase_add_test(tc, move_after_peek_keeps_the_place);
+    tcase_add_test(tc, only_who_connects_must_pass_a_duplicate);
+    tcase_add_test(tc, peek_far_from_the_front);
     tcase_add_test(tc, release_of_all_that_a_closed_application_wrote);
     tcase_add_test(tc, short_set_up_message_is_a_reset);
     tcase_add_test(tc, room_is_made_once_and_then_waited_for);

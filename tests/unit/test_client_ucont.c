@@ -327,6 +327,27 @@ START_TEST(no_state_begins_below_what_is_here_nor_from_a_checkpoint_alone)
 }
 END_TEST
 
+/* What lies below it could be had from no state: it would be asked for without end. */
+START_TEST(the_first_state_begins_where_the_stream_does)
+{
+    struct bench b;
+    const struct say late = {.state = 5, .up = 100, .from = 253, .end = 5000};
+    const struct say good = {.state = 6, .up = 100, .end = 5000};
+    asked(&b);
+    give_ack(&b, TRK_REASON_OK, &late, NULL);
+    drain(&b);
+    pass(&b, 25);
+    ck_assert_uint_eq(presented(&b), 0);
+    (void)give_data(&b, 5, 253, 100, 100);
+    pass(&b, 25);
+    ck_assert_uint_eq(down(&b), 0);
+    give_ack(&b, TRK_REASON_OK, &good, NULL);
+    (void)give_data(&b, 6, 0, 100, 100);
+    ck_assert_uint_eq(down(&b), 100);
+    done(&b);
+}
+END_TEST
+
 /* Places far apart are kept, one for what is missing lowest always; of states there are 8 at most. */
 START_TEST(the_list_is_bounded)
 {
@@ -553,6 +574,7 @@ int main(void)
         the_first_of_two_runs_wins,
         a_run_that_consumed_more_takes_the_place_only_before_a_byte_was_taken,
         no_state_begins_below_what_is_here_nor_from_a_checkpoint_alone,
+        the_first_state_begins_where_the_stream_does,
         the_list_is_bounded,
         what_is_missing_decides_what_is_presented,
         idle_sends_nothing_and_wakes_after_any_time,

@@ -1,5 +1,6 @@
 """A daemon that is absent, killed, restarted, or out of descriptors; a host that is lost."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -195,6 +196,36 @@ def connections_used_up(lab: Lab) -> None:
     check_equal(curl(lab.client, "-m", "5", web.url("file")).wait(10), 7, "curl's exit status")
     held[0].kill()
     wait_until(lambda: curl(lab.client, web.url("file")).wait(10) == 0, "there is room", SOON_S)
+
+
+def check_rooms(lab: Lab, port: int, least: int) -> None:
+    """The applications' ends of a new connection have send buffers of so many bytes. (The shim
+    shows an application what TCP would, so ss is asked.)"""
+    steps = ("send:1", "recv:1", "say:up", "hold")
+    held = [listen(lab.server, port, *steps), connect(lab.client, lab.server.address, port, *steps)]
+    for program, host, kind in zip(held, (lab.server, lab.client), "LC"):
+        program.wait_output("up")
+        table = host.run("ss", "-x", "-m", "-H", "-O", "-a", shim=False)
+        rooms = re.findall(rf"@trk1/{kind}/.*skmem:\([^)]*,tb([0-9]+),", table)
+        check(
+            len(rooms) == 1 and int(rooms[0]) >= least,
+            f"{host.name}: a send buffer of {rooms} bytes, at least {least} expected",
+        )
+    for program in held:
+        program.kill()
+
+
+@scenario("trk")
+def socket_buffers(lab: Lab) -> None:
+    """both ends' send buffers are as the daemon is told; 2 MiB unless told, which a server under
+    the shim makes itself where the kernel allows it"""
+    lab.join()
+    check_rooms(lab, 7100, 2 * MIB)
+    for host in (lab.server, lab.client):
+        host.daemon.settings["socket-buffer"] = "16777216"
+        host.daemon.kill()
+        host.daemon.start()
+    check_rooms(lab, 7101, 16 * MIB)
 
 
 @scenario("trk")

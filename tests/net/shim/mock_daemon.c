@@ -136,6 +136,9 @@ static void read_rest_of_setup(struct end *e)
 static void open_up(struct end *e)
 {
     int bytes = TRK_LINK_SNDBUF_BYTES;
+    if (e->passed < 0) {
+        return;
+    }
     if (setsockopt(e->passed, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) != 0) {
         (void)setsockopt(e->passed, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     }
@@ -212,6 +215,9 @@ static struct end *connect_into(const struct listener *l, enum trk_name_kind kin
 {
     struct trk_name name = {
         .kind = (uint8_t)kind, .id = next_id++, .local = *local, .remote = *remote};
+    if (kind == TRK_NAME_STREAM && name.id % 2 == 0) { /* every other one: both ways are tried */
+        name.flags = TRK_NAME_F_WIDEN;
+    }
     struct sockaddr_un un;
     socklen_t len = 0;
     trk_ipc_addr_unmap(&name.local);
@@ -417,8 +423,8 @@ static void on_setup(struct end *e)
     if (n == -EAGAIN) {
         return;
     }
-    if (n != (ssize_t)sizeof text || e->passed < 0 ||
-        trk_name_parse(text, strnlen(text, sizeof text), &name) != 0) {
+    if (n != (ssize_t)sizeof text || trk_name_parse(text, strnlen(text, sizeof text), &name) != 0 ||
+        (name.kind == TRK_NAME_CONNECT && e->passed < 0)) {
         reset(e);
         return;
     }
