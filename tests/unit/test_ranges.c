@@ -129,7 +129,7 @@ START_TEST(random_against_bitmap)
     bool bit[UNIVERSE] = {false};
     begin(12); /* small enough to be full now and then */
     uint64_t refused = 0;
-    for (uint64_t step = 0; step < STEPS; step++) {
+    for (uint64_t step = 0, steps = unit_rounds(STEPS); step < steps; step++) {
         uint64_t a = rng_below(&r, UNIVERSE + 1), b = a + rng_below(&r, 1 + rng_below(&r, 12));
         if (b > UNIVERSE)
             b = UNIVERSE;
