@@ -33,6 +33,6 @@ examplesexec_PROGRAMS = %D%/httpd %D%/watermark %D%/tail %D%/session %D%/upload
 %C%_session_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPT_LIBS)
 
 %C%_upload_SOURCES = %D%/upload.c
-%C%_upload_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
-%C%_upload_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(NETTLE_LIBS)
+%C%_upload_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+%C%_upload_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPTO_LIBS)
 endif

@@ -7,6 +7,7 @@
  * to the same place.
  */
 #define _GNU_SOURCE 1
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_CTX: EVP lets no state of a digest out */
 #include "serve.h"
 #include "web.h"
 
@@ -15,7 +16,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <nettle/sha2.h>
+#include <openssl/sha.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-    LAYOUT = 1,            /* of `struct upload` and of what follows from it */
+    LAYOUT = 2,            /* of `struct upload` and of what follows from it */
     PIECE_BYTES = 32768,   /* consumed at once, if so many are to come */
     NAME_MAX_BYTES = 128,  /* of a file */
     TEXT_MAX_BYTES = 1024, /* of an answer */
@@ -44,7 +45,7 @@ struct upload {
     uint8_t layout;
     bool receiving; /* a body; else what follows is a request */
     bool says_continue, says_close, close, existed;
-    struct sha256_ctx sha;
+    SHA256_CTX sha;
     char name[NAME_MAX_BYTES]; /* sent as far as it goes */
 };
 static_assert(sizeof(struct upload) <= MSK_UCONT_MAX_BYTES, "continuation");
@@ -148,13 +149,13 @@ static void write_answer(struct web_text *t, const struct upload *u)
 {
     char body[3 * NAME_MAX_BYTES];
     struct web_text b = {body, 0, sizeof body};
-    struct sha256_ctx sha = u->sha;
-    uint8_t digest[SHA256_DIGEST_SIZE];
+    SHA256_CTX sha = u->sha;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
     if (u->says_continue)
         web_add(t, "HTTP/1.1 100 Continue\r\n\r\n");
     if (u->status == 0)
         return;
-    sha256_digest(&sha, sizeof digest, digest);
+    SHA256_Final(digest, &sha);
     if (u->status == 200 || u->status == 201) {
         for (size_t i = 0; i < sizeof digest; i++)
             web_add(&b, "%02x", digest[i]);
@@ -216,7 +217,7 @@ static void receive(struct upload *u, const void *body, size_t len)
         return; /* the client asks again */
     good = good && file >= 0 && (done || write_all(file, body, len, u->done));
     if (good) {
-        sha256_update(&u->sha, len, body);
+        SHA256_Update(&u->sha, body, len);
         u->done += len;
     }
     if (good && !done && u->done == u->total)
@@ -255,7 +256,7 @@ static void begin(struct upload *u, const struct web_request *r, const struct ms
     struct web_span expect = web_field(r, "expect");
     unsigned status = check(r);
     *u = (struct upload){.conn = ev->conn, .request = ev->request_off, .boot = boot};
-    sha256_init(&u->sha);
+    SHA256_Init(&u->sha);
     if (status == 0) {
         strcpy(u->name, r->path);
         u->receiving = true;

@@ -56,12 +56,9 @@ static void check_file(const char *name, const uint8_t *wanted, size_t len)
 
 static void check_sum(const struct answer_seen *a, const uint8_t *bytes, size_t len)
 {
-    struct sha256_ctx sha;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    char text[2 * SHA256_DIGEST_SIZE + 1];
-    sha256_init(&sha);
-    sha256_update(&sha, len, bytes);
-    sha256_digest(&sha, sizeof digest, digest);
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char text[2 * SHA256_DIGEST_LENGTH + 1];
+    SHA256(bytes, len, digest);
     for (size_t i = 0; i < sizeof digest; i++)
         sprintf(text + 2 * i, "%02x", digest[i]);
     ck_assert_mem_eq(a->body, text, sizeof text - 1);

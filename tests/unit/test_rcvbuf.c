@@ -43,9 +43,7 @@ static void take(size_t n)
     for (int p = 0; p < pieces; p++) {
         const uint8_t *b = iov[p].iov_base;
         for (size_t i = 0; i < iov[p].iov_len && checked < n; i++, checked++)
-            if (b[i] !=
-                byte_at(buf.head +
-                        checked)) /* ck_assert() for each byte would be most of the test's time */
+            if (b[i] != byte_at(buf.head + checked)) /* a ck_assert() each would take minutes */
                 ck_abort_msg("byte %zu of %zu", checked, n);
         have += iov[p].iov_len;
     }
