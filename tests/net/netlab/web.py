@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import List
 
 from .data import make_file
-from .errors import check
+from .errors import check, wait_until
 from .host import Host
 from .program import Program
 
 PORT = 80
+EPOLL_WAITS = ("232", "281", "22", "441")  # epoll_wait, epoll_pwait (there and on arm64), epoll_pwait2
 CONFIG = """
 user root;
 worker_processes {workers};
@@ -44,7 +45,7 @@ class Nginx:
         self, host: Host, workers: int = 2, port: int = PORT, connections: int = 1024
     ) -> None:
         """Writes configuration and folders; start() starts it."""
-        self.host, self.port = host, port
+        self.host, self.port, self.count = host, port, workers
         self.root = host.work / f"nginx-{port}"
         self.html = self.root / "html"
         (self.html / "put").mkdir(parents=True)
@@ -59,7 +60,16 @@ class Nginx:
         self.program = self.host.serve(
             self.port, "nginx", "-c", str(self.config), "-e", "stderr", shim=shim
         )
+        wait_until(self._settled, "nginx's workers have begun", 10)
         return self
+
+    def _settled(self) -> bool:
+        """Every worker waits for events, and has got the others' channels: their descriptors can
+        be counted."""
+        workers = [Path(f"/proc/{p}") for p in self.workers()]
+        waits = all((w / "syscall").read_text().split()[0] in EPOLL_WAITS for w in workers)
+        counts = {len(os.listdir(w / "fd")) for w in workers}
+        return len(workers) == self.count and waits and len(counts) == 1
 
     def add(self, name: str, size: int, seed: int) -> str:
         """Puts a file there and returns its SHA-256."""
