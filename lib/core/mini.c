@@ -23,7 +23,7 @@ static void show_held(const struct trk_mini *m, struct trk_ticket *t, struct trk
     size_t len;
     bool fin;
     bool any = trk_reasm_peek(m->reasm, t->to.conn, t->ucont.up, &bytes, &len, &fin);
-    if (!any || (!fin && len < trk_reasm_needed(m->reasm, t->to.conn)))
+    if (!any || (!fin && len < trk_reasm_needed(m->reasm, t->to.conn, t->ucont.up)))
         show(t, in, NULL, 0, false, false);
     else
         show(t, in, bytes, len, fin, true);

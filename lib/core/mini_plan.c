@@ -247,7 +247,7 @@ static void keep_left(struct trk_mini *m, uint64_t now_us, const struct trk_tick
         (void)rc; /* not kept: it is not acknowledged, and comes again */
     }
     if (a->need > 0 && (left > 0 || fin))
-        (void)trk_reasm_need(m->reasm, t->to.conn, a->need);
+        (void)trk_reasm_need(m->reasm, t->to.conn, up, a->need);
 }
 
 /* Did more request bytes come than the handler saw, which waits for them? */
@@ -261,7 +261,7 @@ static bool saw_too_little(const struct trk_mini *m, const struct trk_ticket *t,
         !trk_reasm_peek(m->reasm, t->to.conn, t->ucont.up, &bytes, &len, &fin))
         return false;
     return (len > t->up_end - t->ucont.up || fin) &&
-           (fin || len >= trk_reasm_needed(m->reasm, t->to.conn));
+           (fin || len >= trk_reasm_needed(m->reasm, t->to.conn, t->ucont.up));
 }
 
 /* May the continuation that was to be given still be? It was found good when the request came. */

@@ -10,6 +10,7 @@ struct trk_reasm_entry {
     uint64_t used_us;
     uint64_t base; /* stream offset of buf[0] */
     uint64_t fin;  /* offset of the client's FIN; NEVER */
+    uint64_t need_up; /* from there on `need` bytes are waited for */
     size_t need;
     uint8_t *buf;
     size_t cap;             /* at most TRK_MINI_UP_WINDOW_BYTES */
@@ -240,19 +241,22 @@ void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up)
         give_up(r, e);
 }
 
-int trk_reasm_need(struct trk_reasm *r, uint64_t conn, size_t n)
+int trk_reasm_need(struct trk_reasm *r, uint64_t conn, uint64_t up, size_t n)
 {
     struct trk_reasm_entry *e = find(r, conn);
     if (e == NULL)
         return TRK_E_UNKNOWN;
+    if (up < e->base) /* another run has consumed more: this one's place is not where it waits */
+        return TRK_OK;
+    e->need_up = up;
     e->need = n;
     return TRK_OK;
 }
 
-size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn)
+size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn, uint64_t up)
 {
     const struct trk_reasm_entry *e = find(r, conn);
-    return e != NULL ? e->need : 0;
+    return e != NULL && e->need_up == up ? e->need : 0;
 }
 
 void trk_reasm_up_state(const struct trk_reasm *r, uint64_t conn, uint64_t ack,

@@ -65,11 +65,12 @@ bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn);
 /* All below `up` was consumed; the entry goes when nothing is left. */
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up);
 
-/* A handler needs n bytes from where the entry begins before it can do anything: TRK_OK, or
- * TRK_E_UNKNOWN where no entry is held. Forgotten when bytes are consumed. */
-int trk_reasm_need(struct trk_reasm *r, uint64_t conn, size_t n);
-/* What was needed last; 0. */
-size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn);
+/* A handler that was shown bytes from `up` on needs n of them before it can do anything: TRK_OK, or
+ * TRK_E_UNKNOWN where no entry is held. Forgotten when bytes are consumed; of no effect where
+ * another run has consumed what begins at `up`. */
+int trk_reasm_need(struct trk_reasm *r, uint64_t conn, uint64_t up, size_t n);
+/* What was needed last from `up` on; 0. */
+size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn, uint64_t up);
 
 /* Fills up: ack, the lowest SACK ranges of what is held above it, credit TRK_MINI_UP_WINDOW_BYTES.
  */

@@ -293,7 +293,7 @@ START_TEST(handlers_that_need_more_are_left_alone)
     ck_assert(me.kind == TRK_MINI_CLOSED && me.in.request_len == 2500 && me.in.request_end);
     a = (struct trk_mini_answer){.consumed = 2000, .need = 1000}; /* of what is left */
     ck_assert_int_eq(answer_it(&a), TRK_OK);
-    ck_assert_uint_eq(trk_reasm_needed(&reasm, conn), 1000);
+    ck_assert_uint_eq(trk_reasm_needed(&reasm, conn, 2000), 1000);
     done();
 }
 END_TEST

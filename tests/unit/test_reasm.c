@@ -148,16 +148,34 @@ START_TEST(newer_continuation_drops_what_it_has_consumed)
 {
     begin(4, 1 << 20);
     ck_assert_int_eq(add(1, 0, 0, 3000, false), TRK_OK);
-    ck_assert_int_eq(trk_reasm_need(&r, 1, 4000), TRK_OK);
-    ck_assert_uint_eq(trk_reasm_needed(&r, 1), 4000);
+    ck_assert_int_eq(trk_reasm_need(&r, 1, 0, 4000), TRK_OK);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 0), 4000);
     ck_assert_int_eq(add(1, 0, 3000, 10, false), TRK_OK);
-    ck_assert_uint_eq(trk_reasm_needed(&r, 1), 4000);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 0), 4000);
     ck_assert_int_eq(add(1, 2000, 3010, 10, false), TRK_OK);
-    ck_assert_uint_eq(trk_reasm_needed(&r, 1), 0);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 2000), 0);
     ck_assert_uint_eq(len_at(1, 2000), 1020);
     ck_assert_uint_eq(len_at(1, 1999), 0);
-    ck_assert_int_eq(trk_reasm_need(&r, 2, 1), TRK_E_UNKNOWN);
-    ck_assert_uint_eq(trk_reasm_needed(&r, 2), 0);
+    ck_assert_int_eq(trk_reasm_need(&r, 2, 0, 1), TRK_E_UNKNOWN);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 2, 0), 0);
+    end();
+}
+END_TEST
+
+/* Two runs saw the same bytes, and the one that consumed more answered first: what the other waits for is not waited for
+ * from where the first one ended. */
+START_TEST(what_is_needed_is_counted_from_where_it_was_seen)
+{
+    begin(4, 1 << 20);
+    ck_assert_int_eq(add(1, 0, 0, 3000, false), TRK_OK);
+    trk_reasm_consume(&r, 1, 2000);
+    ck_assert_int_eq(trk_reasm_need(&r, 1, 2000, 1000), TRK_OK);
+    trk_reasm_consume(&r, 1, 1500);
+    ck_assert_int_eq(trk_reasm_need(&r, 1, 1500, 1500), TRK_OK);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 2000), 1000);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 1500), 0);
+    ck_assert_uint_eq(trk_reasm_needed(&r, 1, 2500), 0);
+    ck_assert_uint_eq(len_at(1, 2000), 1000);
     end();
 }
 END_TEST
@@ -306,7 +324,7 @@ int main(void)
                             nothing_beyond_a_fin_and_no_second_one,
                             older_continuation_goes_back_with_what_is_held,
                             newer_continuation_drops_what_it_has_consumed,
-                            entries_at_the_bound_and_one_past,
+                            what_is_needed_is_counted_from_where_it_was_seen, entries_at_the_bound_and_one_past,
                             bytes_at_the_bound_and_one_past,
                             ranges_at_the_bound_and_one_past,
                             ranges_too_far_to_be_named_are_not,

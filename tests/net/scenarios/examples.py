@@ -290,3 +290,15 @@ def upload_survives(lab: Lab, backend: str) -> None:
         answer = curl(lab.client, "-T", str(path), web.url(path.name)).succeed(20)
         check_equal(answer, f"{wanted}  {path.name}\n", "the answer")
         check_equal(sum_file(root / path.name), wanted, "SHA-256")
+
+
+@each_backend(60)
+def upload_again_and_again(lab: Lab, backend: str) -> None:
+    """60 uploads of 100,000 bytes: runs of the handler overlap, and none waits for another's
+    bytes"""
+    root, path = folder(lab.server, "incoming"), lab.work / "file"
+    web = Example(lab.server, backend, "upload", 8084, "--root", str(root)).start()
+    wanted = make_file(path, 100000, lab.seed)
+    for number in range(60):
+        answer = curl(lab.client, "-T", str(path), web.url(f"up{number}")).succeed(20)
+        check_equal(answer, f"{wanted}  up{number}\n", "the answer")
