@@ -16,9 +16,10 @@
 /* What is consumed after it was copied elsewhere goes here: small enough to stay in the cache. One thread. */
 static uint8_t scratch[64 << 10];
 
-enum { NEAR_BYTES = 256 };
-
-enum { WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLET };
+enum {
+    WATCHED = EPOLLIN | EPOLLRDHUP | EPOLLET,
+    NEAR_BYTES = 256, /* before what is looked at: copied along rather than skipped by SO_PEEK_OFF */
+};
 
 void trk_applink_init(struct trk_applink *l, struct trk_daemon *d, int fd)
 {
@@ -174,7 +175,7 @@ long trk_applink_take(struct trk_applink *l, const struct iovec *iov, int n)
     return r;
 }
 
-/* Without SO_PEEK_OFF, which a connection with one short answer then never needs: what lies before is copied too. */
+/* Without SO_PEEK_OFF, which a connection with short answers then never needs. Returns how many bytes of out came. */
 static ssize_t peek_near(const struct trk_applink *l, size_t at, uint8_t *out, size_t len)
 {
     struct iovec v[2] = {{.iov_base = scratch, .iov_len = at}, {.iov_base = out, .iov_len = len}};

@@ -53,8 +53,8 @@ int trk_applink_watch(struct trk_applink *l, void (*ready)(struct trk_watch *w, 
 void trk_applink_note(struct trk_applink *l, uint32_t events);
 
 /*
- * Reads the set-up message's name and the duplicate, and who sent it (fdpass.h). Returns 0, -EAGAIN, -ECONNRESET (the application is gone), -EPROTO
- * (not our shim).
+ * Reads the set-up message's name, the duplicate (which an accepting application need not pass), and who sent it
+ * (fdpass.h). Returns 0, -EAGAIN, -ECONNRESET (the application is gone), -EPROTO (not our shim).
  */
 int trk_applink_read_setup(struct trk_applink *l, struct trk_name *name, struct ucred *who)
     __attribute__((warn_unused_result));

@@ -327,10 +327,12 @@ struct trk_listener *trk_listeners_find(const struct trk_listeners *ls, const un
 bool trk_listeners_serve(struct trk_listeners *ls, const union trk_sockaddr *local)
 {
     struct trk_listener *l;
-    do
-        l = trk_listeners_find(ls, local, 0);
-    while (l != NULL && l->alive_ns != trk_loop_now_ns(ls->d->loop) && !trk_listeners_test(ls, l)); /* once a round */
-    return l != NULL;
+    while ((l = trk_listeners_find(ls, local, 0)) != NULL) {
+        bool asked = l->alive_ns == trk_loop_now_ns(ls->d->loop); /* once a round is enough */
+        if (asked || trk_listeners_test(ls, l))
+            return true;
+    }
+    return false;
 }
 
 unsigned trk_listeners_count(const struct trk_listeners *ls)
@@ -376,7 +378,9 @@ int trk_listener_connect(struct trk_listener *l, enum trk_name_kind kind, const 
     if (fd < 0)
         return -errno;
     int on = 1;
-    if (kind == TRK_NAME_STREAM) /* the set-up message shall tell who has accepted */
+    /* The set-up message shall tell who has accepted. It stays so: a read then ends where another process's bytes
+     * begin, and one call for each connection is saved. */
+    if (kind == TRK_NAME_STREAM)
         (void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
     int rc = connect_named(fd, &name, &l->name);
     if (rc == 0 && !belongs_to(fd, l))

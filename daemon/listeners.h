@@ -27,7 +27,7 @@ struct trk_listener {
     struct trk_name name; /* the L name */
     union trk_sockaddr local;
     bool listening;
-    uint64_t alive_ns; /* when its name was last seen to be in use */
+    uint64_t alive_ns; /* the round in which its name was last seen to be in use */
     int tcp_fd; /* -1: none */
     int pidfd;  /* of the process that registered it; -1: none */
     struct trk_watch pid_watch;

@@ -79,10 +79,8 @@ static int become_reset(int fd, int flags)
     return rc;
 }
 
-/*
- * The send buffer that the daemon wants of this end, made here: a descriptor passed is dear, as the kernel then
- * looks for cycles of such whenever any AF_UNIX socket is closed. False: the daemon must do it, who may more.
- */
+/* The send buffer that the daemon wants of this end, made here (ipc/link.h, Accepted). False: the
+ * daemon must do it, which may be allowed more. */
 static int is_widened(int fd, const struct trk_name *name)
 {
     int half = TRK_LINK_SNDBUF_BYTES / 2; /* the kernel doubles it */
@@ -99,7 +97,8 @@ static int set_up(int listener, int fd, int flags, const struct trk_tag *tag,
     struct trk_tag mine = {.state = TRK_TAG_ACCEPTED, .bits = tag->bits & TRK_TAG_INHERITED};
     /* The daemon closes before it has this only where the connection was reset, or it was killed
      * itself. What it had written could be read, and then a clean end, which must not be. */
-    int rc = trk_state_send_setup(fd, name, TRK_LINK_ACCEPT_BYTES, is_widened(fd, name) ? -1 : fd);
+    int passed = is_widened(fd, name) ? -1 : fd;
+    int rc = trk_state_send_setup(fd, name, TRK_LINK_ACCEPT_BYTES, passed);
     int is_reset = rc == -EPIPE || rc == -ECONNRESET;
     rc = is_reset ? become_reset(fd, flags) : 0;
     if (rc == 0) {

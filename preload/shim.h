@@ -139,7 +139,7 @@ int trk_state_give_addr(const struct trk_ipc_addr *addr, const struct trk_tag *t
                         struct sockaddr *out, socklen_t *out_len);
 
 /* Write the set-up message of ipc/link.h: `text` is a name, `len` TRK_LINK_CONNECT_BYTES or
- * TRK_LINK_ACCEPT_BYTES. 0 or -errno. */
+ * TRK_LINK_ACCEPT_BYTES, `passed` the descriptor that goes with it (-1: none). 0 or -errno. */
 int trk_state_send_setup(int fd, const struct trk_name *text, size_t len, int passed);
 
 /* Tell the daemon about SO_LINGER. Best effort. */

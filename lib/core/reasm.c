@@ -10,7 +10,7 @@ struct trk_reasm_entry {
     uint64_t used_us;
     uint64_t base; /* stream offset of buf[0] */
     uint64_t fin;  /* offset of the client's FIN; NEVER */
-    uint64_t need_up; /* from there on `need` bytes are waited for */
+    uint64_t need_up; /* from where on `need` bytes are waited for */
     size_t need;
     uint8_t *buf;
     size_t cap;             /* at most TRK_MINI_UP_WINDOW_BYTES */
@@ -246,7 +246,7 @@ int trk_reasm_need(struct trk_reasm *r, uint64_t conn, uint64_t up, size_t n)
     struct trk_reasm_entry *e = find(r, conn);
     if (e == NULL)
         return TRK_E_UNKNOWN;
-    if (up < e->base) /* another run has consumed more: this one's place is not where it waits */
+    if (up < e->base) /* another run has consumed more: nobody waits there */
         return TRK_OK;
     e->need_up = up;
     e->need = n;

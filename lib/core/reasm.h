@@ -65,9 +65,9 @@ bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn);
 /* All below `up` was consumed; the entry goes when nothing is left. */
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up);
 
-/* A handler that was shown bytes from `up` on needs n of them before it can do anything: TRK_OK, or
- * TRK_E_UNKNOWN where no entry is held. Forgotten when bytes are consumed; of no effect where
- * another run has consumed what begins at `up`. */
+/* A handler that has consumed all below `up` needs n bytes from there on before it can do anything:
+ * TRK_OK, or TRK_E_UNKNOWN where no entry is held. Forgotten when bytes are consumed; of no effect
+ * where another run has consumed more. */
 int trk_reasm_need(struct trk_reasm *r, uint64_t conn, uint64_t up, size_t n);
 /* What was needed last from `up` on; 0. */
 size_t trk_reasm_needed(const struct trk_reasm *r, uint64_t conn, uint64_t up);

@@ -1,4 +1,4 @@
-# The only user of OpenSSL.
+# The only user of OpenSSL but for examples/upload.
 noinst_LTLIBRARIES += %D%/libcrypto.la
 %C%_libcrypto_la_SOURCES = \
     %D%/hkdf.c %D%/hkdf.h \

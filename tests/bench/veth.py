@@ -20,7 +20,7 @@ def bulk(offloads: str):
         web = Nginx(lab.server, workers=1).start()
         with open(web.html / "file", "wb+") as hole:
             hole.truncate(GIB)
-            while hole.read(GIB // 1024):  # into the page cache: making it there is not what is measured
+            while hole.read(GIB // 1024):  # the page cache: filling it is not what is measured
                 pass
         warm_up = curl(lab.client, "-o", "/dev/null", "-r", f"0-{GIB // 16}", web.url("file"))
         warm_up.succeed(60)

@@ -66,6 +66,8 @@ const char *conform_state_given(struct conform_states *s, uint64_t conn, const s
     bool begins = u->after != u->state;
     if (e == NULL)
         e = make(s, conn, u->state);
+    if (u->after == 0 && u->from != 0)
+        return "is the first, and begins beyond the beginning of the stream";
     if (begins && e->began && (u->after != e->after || u->from != e->from))
         return "begins twice, in different ways";
     if (!begins && e->began && u->from < e->from)

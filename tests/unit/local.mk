@@ -80,7 +80,7 @@ TESTS += %D%/test_ranges
 # test_rcvbuf
 check_PROGRAMS += %D%/test_rcvbuf
 TESTS += %D%/test_rcvbuf
-%C%_test_rcvbuf_SOURCES = %D%/test_rcvbuf.c %D%/unit.h %D%/rounds.h
+%C%_test_rcvbuf_SOURCES = %D%/test_rcvbuf.c %D%/unit.h
 %C%_test_rcvbuf_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/sim
 %C%_test_rcvbuf_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_rcvbuf_LDADD = tests/sim/libsimkit.la lib/base/libbase.la $(CHECK_LIBS)
@@ -234,7 +234,7 @@ TESTS += %D%/test_client_ucont
 # test_ring
 check_PROGRAMS += %D%/test_ring
 TESTS += %D%/test_ring
-%C%_test_ring_SOURCES = %D%/test_ring.c %D%/seeded.h %D%/rounds.h
+%C%_test_ring_SOURCES = %D%/test_ring.c %D%/seeded.h
 %C%_test_ring_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_ring_LDADD = lib/ipc/libring.la lib/base/libbase.la $(CHECK_LIBS)
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct trk_applink link_;
@@ -231,62 +232,90 @@ START_TEST(release_of_all_that_a_closed_application_wrote)
 }
 END_TEST
 
-/* Part of a set-up message is somebody else's; it must not be taken for bytes of the application. */
-START_TEST(short_set_up_message_is_a_reset)
+/* Another application's end, of which only the set-up message was written so far: its text, len bytes, with a
+ * duplicate or without. Returns what reading it gives; *peer is the application's end. */
+static int other_set_up(struct trk_applink *other, enum trk_name_kind kind, size_t len, bool passes, int *peer)
 {
-    struct trk_name name = {.kind = TRK_NAME_CONNECT, .id = 8}, got;
-    struct trk_applink other;
-    char text[TRK_LINK_TEXT_BYTES] = "";
+    struct trk_name name = {.kind = (uint8_t)kind, .id = 8}, got;
+    char text[TRK_LINK_CONNECT_BYTES] = "";
     struct ucred who;
     int pair[2];
     name.local.family = name.remote.family = 4;
     ck_assert_int_gt(trk_name_format(&name, text), 0);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-    trk_applink_init(&other, &daemon_, pair[0]);
-    ck_assert_int_eq(trk_fdpass_send(pair[1], text, sizeof text, pair[1], 0), sizeof text);
+    *peer = pair[1];
+    trk_applink_init(other, &daemon_, pair[0]);
+    ck_assert_int_eq(trk_fdpass_send(pair[1], text, len, passes ? pair[1] : -1, 0), (int)len);
     ck_assert_int_eq(send(pair[1], "GET", 3, 0), 3);
-    ck_assert_int_eq(trk_applink_read_setup(&other, &got, &who), 0);
+    return trk_applink_read_setup(other, &got, &who);
+}
+
+/* Part of a set-up message is somebody else's; it must not be taken for bytes of the application. */
+START_TEST(short_set_up_message_is_a_reset)
+{
+    struct trk_applink other;
+    int peer;
+    ck_assert_int_eq(other_set_up(&other, TRK_NAME_CONNECT, TRK_LINK_TEXT_BYTES, true, &peer), 0);
     ck_assert_int_eq(trk_applink_establish(&other, true, 1234, false), 0);
     ck_assert_int_eq(trk_applink_look(&other), 0);
     ck_assert_uint_eq(other.end, 0);
-    close(pair[1]);
+    close(peer);
     trk_applink_note(&other, EPOLLIN | EPOLLRDHUP | EPOLLHUP);
     ck_assert_int_eq(trk_applink_look(&other), -ECONNRESET);
     trk_applink_reset(&other);
 }
 END_TEST
 
-/* A set-up message of an accepted end needs no duplicate; a connecting one's result has no other way. */
-START_TEST(only_who_connects_must_pass_a_duplicate)
+START_TEST(accepted_end_needs_no_duplicate)
 {
-    static const struct {
-        enum trk_name_kind kind;
-        int rc;
-    } cases[] = {{TRK_NAME_STREAM, 0}, {TRK_NAME_CONNECT, -EPROTO}};
-    for (size_t i = 0; i < 2; i++) {
-        struct trk_name name = {.kind = (uint8_t)cases[i].kind, .flags = TRK_NAME_F_WIDEN, .id = 9}, got;
-        struct trk_applink other;
-        char text[TRK_LINK_ACCEPT_BYTES] = "";
-        struct ucred who;
-        int pair[2];
-        name.local.family = name.remote.family = 4;
-        ck_assert_int_gt(trk_name_format(&name, text), 0);
-        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-        trk_applink_init(&other, &daemon_, pair[0]);
-        ck_assert_int_eq(send(pair[1], text, sizeof text, 0), sizeof text);
-        ck_assert_int_eq(send(pair[1], "GET", 3, 0), 3);
-        ck_assert_int_eq(trk_applink_read_setup(&other, &got, &who), cases[i].rc);
-        if (cases[i].rc == 0) {
-            uint8_t buf[3] = "";
-            ck_assert_int_eq(trk_applink_establish(&other, false, 0, false), 0);
-            ck_assert_int_eq(trk_applink_look(&other), 0);
-            ck_assert_uint_eq(other.end, 3);
-            ck_assert_int_eq(trk_applink_peek(&other, 0, buf, 3), 0);
-            ck_assert_mem_eq(buf, "GET", 3);
-        }
-        close(pair[1]);
-        trk_applink_reset(&other);
+    struct trk_applink other;
+    uint8_t buf[3] = "";
+    int peer;
+    ck_assert_int_eq(other_set_up(&other, TRK_NAME_STREAM, TRK_LINK_ACCEPT_BYTES, false, &peer), 0);
+    ck_assert_int_eq(trk_applink_establish(&other, false, 0, false), 0);
+    ck_assert_int_eq(trk_applink_look(&other), 0);
+    ck_assert_uint_eq(other.end, 3);
+    ck_assert_int_eq(trk_applink_peek(&other, 0, buf, 3), 0);
+    ck_assert_mem_eq(buf, "GET", 3);
+    close(peer);
+    trk_applink_reset(&other);
+}
+END_TEST
+
+/* There is no other way to its result. */
+START_TEST(connecting_end_must_pass_a_duplicate)
+{
+    struct trk_applink other;
+    int peer;
+    ck_assert_int_eq(other_set_up(&other, TRK_NAME_CONNECT, TRK_LINK_CONNECT_BYTES, false, &peer), -EPROTO);
+    close(peer);
+    trk_applink_reset(&other);
+}
+END_TEST
+
+/* A read ends where another process's bytes begin. */
+START_TEST(bytes_of_several_processes)
+{
+    uint8_t buf[9] = "";
+    for (int i = 0; i < 3; i++) {
+        pid_t child = i == 1 ? fork() : 0;
+        int status = 0;
+        if (child == 0)
+            ck_assert_int_eq(send(app, "abcdefghi" + 3 * i, 3, 0), 3);
+        if (i == 1 && child == 0)
+            _exit(0);
+        ck_assert(i != 1 || (waitpid(child, &status, 0) == child && status == 0));
     }
+    trk_applink_note(&link_, EPOLLIN);
+    ck_assert_int_eq(trk_applink_look(&link_), 0);
+    ck_assert_uint_eq(link_.end, 9);
+    ck_assert_int_eq(trk_applink_peek(&link_, 0, buf, 9), 0);
+    ck_assert_mem_eq(buf, "abcdefghi", 9);
+    ck_assert_int_eq(trk_applink_peek(&link_, 2, buf, 7), 0);
+    ck_assert_mem_eq(buf, "cdefghi", 7);
+    memset(buf, 0, sizeof buf);
+    ck_assert_int_eq(trk_applink_move(&link_, buf, 9), 0);
+    ck_assert_mem_eq(buf, "abcdefghi", 9);
 }
 END_TEST
 
@@ -380,7 +409,9 @@ int main(void)
     tcase_add_test(tc, clean_close_with_released_bytes_in_the_queue);
     tcase_add_test(tc, peek_and_release_at_any_offset);
     tcase_add_test(tc, move_after_peek_keeps_the_place);
-    tcase_add_test(tc, only_who_connects_must_pass_a_duplicate);
+    tcase_add_test(tc, accepted_end_needs_no_duplicate);
+    tcase_add_test(tc, connecting_end_must_pass_a_duplicate);
+    tcase_add_test(tc, bytes_of_several_processes);
     tcase_add_test(tc, peek_far_from_the_front);
     tcase_add_test(tc, release_of_all_that_a_closed_application_wrote);
     tcase_add_test(tc, short_set_up_message_is_a_reset);

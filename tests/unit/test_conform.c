@@ -671,7 +671,7 @@ START_TEST(faults_of_states_are_found)
         break;
     case 7: /* begins twice, after different ones */
         ack_ucont(u, 10);
-        u.after = 0;
+        u.after = 20;
         ack_ucont(u, 10);
         break;
     case 8: /* at different places */
@@ -709,6 +709,9 @@ START_TEST(faults_of_states_are_found)
     case 15: /* only a checkpoint of it was sent before */
         ack_ucont(state_of(22, 22, 500, 900), 10);
         data_of(2, 22, 500, 10, 0, NULL);
+        break;
+    case 16: /* the first, but not from the beginning of the stream */
+        ack_ucont(state_of(22, 0, 1, 900), 10);
         break;
     default:
         ck_abort();
@@ -866,7 +869,7 @@ int main(void)
     tcase_add_loop_test(t, ack_that_grants_nothing_is_no_larger_than_its_request, 0, 2);
     tcase_add_loop_test(t, unknown_continuation_must_not_be_served, 0, 3);
     tcase_add_test(t, good_stateless_conversation_passes);
-    tcase_add_loop_test(t, faults_of_states_are_found, 0, 16);
+    tcase_add_loop_test(t, faults_of_states_are_found, 0, 17);
     tcase_add_loop_test(t, states_only_where_the_service_has_none, 0, 3);
     tcase_add_test(t, partial_capture_knows_not_every_state);
     tcase_add_test(t, empty_capture_is_not_a_success);

@@ -298,6 +298,35 @@ START_TEST(handlers_that_need_more_are_left_alone)
 }
 END_TEST
 
+/* Two runs saw the same bytes. The one that consumed less answers last, and needs more from there on than there will
+ * ever be behind what the other consumed. */
+START_TEST(what_one_run_needs_is_not_waited_for_after_another)
+{
+    connect_it();
+    ck_assert(ask(1, 1, 0, 0, 1000));
+    struct trk_mini_answer a = {.need = 1500};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    ck_assert(ask(2, 1, 0, 1000, 1000));
+    static struct trk_mini_event slow;
+    slow = me;
+    ck_assert(ask(3, 1, 0, 2000, 1000));
+    a = (struct trk_mini_answer){.consumed = 2500, .need = 800};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    uint8_t ahead[TRK_UCONT_BYTES_MAX];
+    const size_t ahead_len = ucont_len;
+    memcpy(ahead, ucont, ahead_len);
+    me = slow;
+    a = (struct trk_mini_answer){.consumed = 1800, .need = 1500};
+    ck_assert_int_eq(answer_it(&a), TRK_OK);
+    memcpy(ucont, ahead, ahead_len);
+    ucont_len = ahead_len;
+    ck_assert(!ask(4, 1, 0, 3000, 299));
+    ck_assert(ask(5, 1, 0, 3299, 1));
+    ck_assert(me.ticket.ucont.up == 2500 && me.in.request_len == 800);
+    done();
+}
+END_TEST
+
 /* Several events are out at a time: what came between is shown, with nothing from the client. */
 START_TEST(bytes_that_came_while_the_handler_ran)
 {
@@ -426,6 +455,7 @@ int main(void)
                             continuation_that_does_not_open_is_told,
                             request_of_three_packets_in_any_order_and_with_any_loss,
                             handlers_that_need_more_are_left_alone,
+                            what_one_run_needs_is_not_waited_for_after_another,
                             bytes_that_came_while_the_handler_ran,
                             end_of_uplink_is_one_more,
                             consumed_without_a_continuation_keeps_the_former,

@@ -162,8 +162,8 @@ START_TEST(newer_continuation_drops_what_it_has_consumed)
 }
 END_TEST
 
-/* Two runs saw the same bytes, and the one that consumed more answered first: what the other waits for is not waited for
- * from where the first one ended. */
+/* Two runs saw the same bytes, and the one that consumed more answered first: what the other waits for is not
+ * waited for from where the first one ended. */
 START_TEST(what_is_needed_is_counted_from_where_it_was_seen)
 {
     begin(4, 1 << 20);
@@ -324,7 +324,8 @@ int main(void)
                             nothing_beyond_a_fin_and_no_second_one,
                             older_continuation_goes_back_with_what_is_held,
                             newer_continuation_drops_what_it_has_consumed,
-                            what_is_needed_is_counted_from_where_it_was_seen, entries_at_the_bound_and_one_past,
+                            what_is_needed_is_counted_from_where_it_was_seen,
+                            entries_at_the_bound_and_one_past,
                             bytes_at_the_bound_and_one_past,
                             ranges_at_the_bound_and_one_past,
                             ranges_too_far_to_be_named_are_not,

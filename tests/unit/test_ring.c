@@ -13,7 +13,6 @@
 
 #include "ipc/minirec.h"
 #include "ipc/ringmem.h"
-#include "rounds.h"
 #include "seeded.h"
 
 enum { SIZE = 256 };
@@ -244,9 +243,8 @@ END_TEST
 START_TEST(random_peer_never_leads_outside)
 {
     uint64_t seed = seeded_start("random_peer");
-    const uint64_t rounds = unit_rounds(20000);
-    uint64_t records = 0, errors = 0;
-    for (uint64_t round = 0; round < rounds; round++) {
+    unsigned records = 0, errors = 0;
+    for (unsigned round = 0; round < 20000; round++) {
         struct trk_ring_record rec;
         uint8_t *out;
         setup();
@@ -274,8 +272,8 @@ START_TEST(random_peer_never_leads_outside)
                 ck_assert(out >= bytes && out + len <= bytes + SIZE);
         }
     }
-    ck_assert_uint_gt(records, rounds / 20);
-    ck_assert_uint_gt(errors, rounds / 20);
+    ck_assert_uint_gt(records, 1000);
+    ck_assert_uint_gt(errors, 1000);
 }
 END_TEST
 
@@ -393,12 +391,8 @@ START_TEST(memory_is_sealed_and_its_size_believed_by_nobody)
 
     int loose = memfd_create("loose", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     ck_assert_int_eq(ftruncate(loose, 3 * 4096), 0);
-    other = (struct trk_ringmem){.memory_fd = loose,
-                                 .daemon_fd = -1,
-                                 .app_fd = -1,
-                                 .bell_fd = -1,
-                                 .down_bytes = 4096,
-                                 .up_bytes = 4096};
+    other = (struct trk_ringmem){
+        .memory_fd = loose, .daemon_fd = -1, .app_fd = -1, .bell_fd = -1, .down_bytes = 4096, .up_bytes = 4096};
     ck_assert_int_eq(trk_ringmem_map(&other), -EPROTO);
     trk_ringmem_close(&other);
     ck_assert_int_eq(trk_ringmem_make(&m, 4095, 4096), -EINVAL);
@@ -575,9 +569,8 @@ START_TEST(altered_heads_are_read_or_refused_and_stay_inside)
     struct trk_rec_answer a = an_answer();
     struct trk_rec_event e = an_event();
     uint64_t seed = seeded_start("altered_heads");
-    const uint64_t rounds = unit_rounds(100000);
-    uint64_t refused = 0;
-    for (uint64_t round = 0; round < rounds; round++) {
+    unsigned refused = 0;
+    for (unsigned round = 0; round < 100000; round++) {
         bool is_event = round % 2 == 0;
         size_t len = is_event ? trk_rec_event_bytes(&e) : trk_rec_answer_bytes(&a);
         if (is_event)
@@ -597,8 +590,8 @@ START_TEST(altered_heads_are_read_or_refused_and_stay_inside)
         if (rc == 0 && !is_event)
             ck_assert(ab.request + ab.request_len == rec + len);
     }
-    ck_assert_uint_gt(refused, rounds / 100);
-    ck_assert_uint_lt(refused, rounds - rounds / 100);
+    ck_assert_uint_gt(refused, 1000);
+    ck_assert_uint_lt(refused, 99000);
 }
 END_TEST
 

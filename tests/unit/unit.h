@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "rng.h"
-#include "rounds.h"
 #include "testmem.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -23,6 +22,17 @@ static inline uint64_t unit_seed(const char *test, uint64_t fixed)
     uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : fixed;
     (void)printf("%s: SEED=%" PRIu64 "\n", test, seed);
     return seed;
+}
+
+/*
+ * n rounds of a long test, or a part of them under tools that make everything fifty times as slow (./check's valgrind
+ * stage sets ROUNDS_DIVISOR).
+ */
+static inline uint64_t unit_rounds(uint64_t n)
+{
+    const char *divisor = getenv("ROUNDS_DIVISOR");
+    uint64_t d = divisor != NULL ? strtoull(divisor, NULL, 10) : 1;
+    return d > 1 ? n / d + 1 : n;
 }
 
 /* Runs one test case of tests and gives the exit status. */

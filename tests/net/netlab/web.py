@@ -10,7 +10,7 @@ from .host import Host
 from .program import Program
 
 PORT = 80
-EPOLL_WAITS = ("232", "281", "22", "441")  # epoll_wait, epoll_pwait (there and on arm64), epoll_pwait2
+EPOLL_WAITS = ("232", "281", "22", "441")  # epoll_wait; epoll_pwait, also arm64's; epoll_pwait2
 CONFIG = """
 user root;
 worker_processes {workers};
