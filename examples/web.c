@@ -105,18 +105,15 @@ static unsigned read_target(struct web_request *r, struct web_span target)
     if (url.field_set & 1 << UF_QUERY)
         r->query = (struct web_span){target.at + url.field_data[UF_QUERY].off,
                                      url.field_data[UF_QUERY].len};
-    while (path.len > 0 && path.at[0] == '/') {
-        path.at++;
-        path.len--;
-    }
     if (path.len >= WEB_PATH_MAX_BYTES * 3)
         return 414;
     char decoded[WEB_PATH_MAX_BYTES * 3];
     if (!web_decode(path, decoded, sizeof decoded))
         return 400;
-    if (strlen(decoded) >= sizeof r->path)
+    const char *relative = decoded + strspn(decoded, "/"); /* "/%2f" are two of them */
+    if (strlen(relative) >= sizeof r->path)
         return 414;
-    strcpy(r->path, decoded);
+    strcpy(r->path, relative);
     return 0;
 }
 

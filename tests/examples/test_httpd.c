@@ -141,6 +141,7 @@ START_TEST(targets_are_decoded_and_never_lead_out)
     } cases[] = {
         {"/with%20space%20&%20%3Cb%3e.txt", 200},
         {"//a.txt", 200},
+        {"/%2fa.txt", 200},
         {"/a.txt?query", 200},
         {"http://h/a.txt", 200},
         {"/sub/../a.txt", 200},
@@ -154,6 +155,7 @@ START_TEST(targets_are_decoded_and_never_lead_out)
         {"/../out/secret", 404},
         {"/%2e%2e/out/secret", 404},
         {"/..%2fout/secret", 404},
+        {"/%2fetc/passwd", 404},
         {"/sub/../../out/secret", 404},
         {"/fifo", 404},
         {"/a%00.txt", 400},

@@ -52,7 +52,7 @@ void fuzz_seeds(fuzz_emit_fn *emit, void *arg)
         "",
         "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
         "HEAD http://h:80/a%20b?q=%zz HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /",
-        "GET //a HTTP/1.1\r\nHost: h\r\nRange: bytes=10-20\r\nIf-Range: \"7-3e8-3b9aca00\"\r\n\r\n",
+        "GET //%2fa HTTP/1.1\r\nHost: h\r\nRange: bytes=10-20\r\nIf-Range: \"7-3e8-3b9aca00\"\r\n\r\n",
         "GET /a HTTP/1.1\nHost: h\nRange: bytes=-7\nIf-None-Match: W/\"x\", *\n\n",
         ("GET /a HTTP/1.1\r\nHost: h\r\nIf-Modified-Since: Sun, 09 Sep 2001 01:46:40 GMT\r\n"
          "If-Unmodified-Since: Sunday, 09-Sep-01 01:46:40 GMT\r\n\r\n"),

@@ -301,7 +301,7 @@ START_TEST(bytes_of_several_processes)
         pid_t child = i == 1 ? fork() : 0;
         int status = 0;
         if (child == 0)
-            ck_assert_int_eq(send(app, "abcdefghi" + 3 * i, 3, 0), 3);
+            ck_assert_int_eq(send(app, &"abcdefghi"[3 * i], 3, 0), 3);
         if (i == 1 && child == 0)
             _exit(0);
         ck_assert(i != 1 || (waitpid(child, &status, 0) == child && status == 0));
