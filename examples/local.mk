@@ -4,7 +4,8 @@ examplesdir = $(pkgdatadir)/examples
 examples_sources = %D%/serve.c %D%/serve.h %D%/web.c %D%/web.h \
     %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h \
     %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h \
-    %D%/tail.c %D%/session.c %D%/upload.c
+    %D%/tail.c %D%/session.c \
+    %D%/upload.c %D%/sum.c %D%/sum.h
 EXTRA_DIST += $(examples_sources) %D%/Makefile
 
 if EXAMPLES
@@ -32,7 +33,7 @@ examplesexec_PROGRAMS = %D%/httpd %D%/watermark %D%/tail %D%/session %D%/upload
 %C%_session_CFLAGS = $(AM_CFLAGS) $(CRYPT_CFLAGS)
 %C%_session_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPT_LIBS)
 
-%C%_upload_SOURCES = %D%/upload.c
+%C%_upload_SOURCES = %D%/upload.c %D%/sum.c %D%/sum.h
 %C%_upload_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 %C%_upload_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPTO_LIBS)
 endif

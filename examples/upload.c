@@ -7,8 +7,8 @@
  * to the same place.
  */
 #define _GNU_SOURCE 1
-#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_CTX: EVP lets no state of a digest out */
 #include "serve.h"
+#include "sum.h"
 #include "web.h"
 
 #include <assert.h>
@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +25,7 @@
 #include <unistd.h>
 
 enum {
-    LAYOUT = 2,            /* of `struct upload` and of what follows from it */
+    LAYOUT = 3,            /* of `struct upload` and of what follows from it */
     PIECE_BYTES = 32768,   /* consumed at once, if so many are to come */
     NAME_MAX_BYTES = 128,  /* of a file */
     TEXT_MAX_BYTES = 1024, /* of an answer */
@@ -45,7 +44,7 @@ struct upload {
     uint8_t layout;
     bool receiving; /* a body; else what follows is a request */
     bool says_continue, says_close, close, existed;
-    SHA256_CTX sha;
+    struct sum sum;
     char name[NAME_MAX_BYTES]; /* sent as far as it goes */
 };
 static_assert(sizeof(struct upload) <= MSK_UCONT_MAX_BYTES, "continuation");
@@ -149,14 +148,13 @@ static void write_answer(struct web_text *t, const struct upload *u)
 {
     char body[3 * NAME_MAX_BYTES];
     struct web_text b = {body, 0, sizeof body};
-    SHA256_CTX sha = u->sha;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[SUM_BYTES];
     if (u->says_continue)
         web_add(t, "HTTP/1.1 100 Continue\r\n\r\n");
     if (u->status == 0)
         return;
-    SHA256_Final(digest, &sha);
     if (u->status == 200 || u->status == 201) {
+        sum_tell(&u->sum, digest);
         for (size_t i = 0; i < sizeof digest; i++)
             web_add(&b, "%02x", digest[i]);
         web_add(&b, "  %s\n", u->name);
@@ -217,7 +215,7 @@ static void receive(struct upload *u, const void *body, size_t len)
         return; /* the client asks again */
     good = good && file >= 0 && (done || write_all(file, body, len, u->done));
     if (good) {
-        SHA256_Update(&u->sha, body, len);
+        sum_add(&u->sum, body, len);
         u->done += len;
     }
     if (good && !done && u->done == u->total)
@@ -256,7 +254,7 @@ static void begin(struct upload *u, const struct web_request *r, const struct ms
     struct web_span expect = web_field(r, "expect");
     unsigned status = check(r);
     *u = (struct upload){.conn = ev->conn, .request = ev->request_off, .boot = boot};
-    SHA256_Init(&u->sha);
+    sum_begin(&u->sum);
     if (status == 0) {
         strcpy(u->name, r->path);
         u->receiving = true;

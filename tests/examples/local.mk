@@ -34,7 +34,7 @@ example_libs = %D%/libfakemsk.la $(CHECK_LIBS)
 %C%_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPT_CFLAGS)
 %C%_test_session_LDADD = $(example_libs) $(CRYPT_LIBS)
 
-%C%_test_upload_SOURCES = %D%/test_upload.c
+%C%_test_upload_SOURCES = %D%/test_upload.c examples/sum.c
 %C%_test_upload_CPPFLAGS = $(example_cppflags)
 %C%_test_upload_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
 %C%_test_upload_LDADD = $(example_libs) $(CRYPTO_LIBS)

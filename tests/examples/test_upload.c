@@ -9,6 +9,7 @@ int upload_main(int argc, char **argv);
 
 #include <check.h>
 #include <dirent.h>
+#include <openssl/evp.h>
 
 enum { SEEDS = 25, STEPS = 20000, BIG = 300000 };
 
@@ -56,9 +57,9 @@ static void check_file(const char *name, const uint8_t *wanted, size_t len)
 
 static void check_sum(const struct answer_seen *a, const uint8_t *bytes, size_t len)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    char text[2 * SHA256_DIGEST_LENGTH + 1];
-    SHA256(bytes, len, digest);
+    uint8_t digest[SUM_BYTES];
+    char text[2 * SUM_BYTES + 1];
+    ck_assert_int_eq(EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL), 1);
     for (size_t i = 0; i < sizeof digest; i++)
         sprintf(text + 2 * i, "%02x", digest[i]);
     ck_assert_mem_eq(a->body, text, sizeof text - 1);
@@ -215,6 +216,29 @@ START_TEST(a_lost_beginning_fails_the_upload)
 }
 END_TEST
 
+START_TEST(a_sum_is_a_value_wherever_it_is_cut)
+{
+    enum { LEN = 3 * SUM_BLOCK_BYTES };
+    struct sum whole, cut, copy;
+    uint8_t wanted[SUM_BYTES], got[SUM_BYTES];
+    sum_begin(&whole);
+    sum_add(&whole, big, LEN);
+    ck_assert_int_eq(EVP_Digest(big, LEN, wanted, NULL, EVP_sha256(), NULL), 1);
+    for (size_t at = 0; at <= LEN; at++) {
+        sum_begin(&cut);
+        sum_add(&cut, big, at);
+        memcpy(&copy, &cut, sizeof copy);
+        sum_add(&copy, big + at, LEN - at);
+        ck_assert_mem_eq(&copy, &whole, sizeof copy);
+        sum_tell(&copy, got);
+        ck_assert_mem_eq(got, wanted, sizeof got);
+    }
+    whole.bytes = (1ull << 32) - LEN; /* the counter of bits has two words */
+    sum_add(&whole, big, 2 * LEN + 1);
+    ck_assert_uint_eq(whole.bytes, (1ull << 32) + LEN + 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("upload");
@@ -227,6 +251,7 @@ int main(void)
     tcase_add_test(one, names_have_a_bound);
     tcase_add_test(one, an_upload_that_ends_too_soon_leaves_nothing);
     tcase_add_test(one, a_lost_beginning_fails_the_upload);
+    tcase_add_test(one, a_sum_is_a_value_wherever_it_is_cut);
     suite_add_tcase(suite, one);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
