@@ -4,7 +4,7 @@ examplesdir = $(pkgdatadir)/examples
 examples_sources = %D%/serve.c %D%/serve.h %D%/web.c %D%/web.h \
     %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h \
     %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h \
-    %D%/tail.c %D%/session.c \
+    %D%/tail.c %D%/session.c %D%/password.c %D%/password.h \
     %D%/upload.c %D%/sum.c %D%/sum.h
 EXTRA_DIST += $(examples_sources) %D%/Makefile
 
@@ -29,9 +29,9 @@ examplesexec_PROGRAMS = %D%/httpd %D%/watermark %D%/tail %D%/session %D%/upload
 %C%_tail_SOURCES = %D%/tail.c
 %C%_tail_LDADD = %D%/libserve.la lib/mini/libminisocket.la
 
-%C%_session_SOURCES = %D%/session.c
-%C%_session_CFLAGS = $(AM_CFLAGS) $(CRYPT_CFLAGS)
-%C%_session_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPT_LIBS)
+%C%_session_SOURCES = %D%/session.c %D%/password.c %D%/password.h
+%C%_session_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+%C%_session_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(CRYPTO_LIBS)
 
 %C%_upload_SOURCES = %D%/upload.c %D%/sum.c %D%/sum.h
 %C%_upload_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)

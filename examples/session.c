@@ -6,13 +6,13 @@
  * The continuation is the session, and the answer to the last line: a short answer is simplest to
  * give again from there.
  */
+#include "password.h"
 #include "serve.h"
-#include "web.h"
 
 #include <assert.h>
-#include <crypt.h>
 #include <errno.h>
 #include <getopt.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,6 @@
 
 enum {
     LAYOUT = 1, /* of `struct session` */
-    NAME_BYTES = 32,
     ANSWER_BYTES = 128,
     LINE_MAX_BYTES = 256,
     SESSION_SECONDS = 3600,
@@ -30,14 +29,14 @@ enum {
 struct session {
     uint8_t layout;
     bool close;
-    char user[NAME_BYTES]; /* empty: nobody has logged in */
-    int64_t since;         /* when; it ends SESSION_SECONDS later, whatever the client keeps */
+    char user[PASSWORD_NAME_BYTES]; /* empty: nobody has logged in */
+    int64_t since; /* when; it ends SESSION_SECONDS later, whatever the client keeps */
     uint64_t count;
     char answer[ANSWER_BYTES];
 };
 static_assert(sizeof(struct session) <= MSK_UCONT_MAX_BYTES, "continuation");
 
-/* Configuration: lines of "name:hash", hashes as crypt(3) makes them. */
+/* Configuration: see password.h. */
 static const char *users_path;
 
 static void say(struct session *s, const char *text, const char *more)
@@ -45,27 +44,9 @@ static void say(struct session *s, const char *text, const char *more)
     snprintf(s->answer, sizeof s->answer, "%s%s\n", text, more);
 }
 
-/* The hash of a user, in memory that the caller gives; a hash that no password has, for others: so
- * that it takes the same time to find out. */
-static void find_hash(const char *user, char *hash, size_t cap)
-{
-    char line[512];
-    FILE *file = fopen(users_path, "re");
-    size_t len = strlen(user);
-    snprintf(hash, cap, "$6$nobody$*");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, user, len) == 0 && line[len] == ':')
-            snprintf(hash, cap, "%.*s", (int)strcspn(line + len + 1, ":\n"), line + len + 1);
-    if (file != NULL)
-        fclose(file);
-}
-
 static void log_in(struct session *s, const char *user, const char *password)
 {
-    char hash[256];
-    find_hash(user, hash, sizeof hash);
-    const char *got = crypt(password, hash);
-    if (strlen(user) >= sizeof s->user || got == NULL || strcmp(got, hash) != 0) {
+    if (!password_check(users_path, user, password)) {
         say(s, "NO ", "wrong name or password");
         return;
     }
@@ -170,28 +151,53 @@ static void handle(int fd, const struct msk_event *ev)
     msk_drop(fd, ev->msk);
 }
 
-static const char help[] = "usage: session --users FILE --port N [OPTION]...\n"
-                           "Keep sessions, with the clients.\n"
-                           "\n"
-                           "  -U, --users FILE       lines of name:hash; needed\n" SERVE_HELP "\n"
-                           "trickles-session(1) says more.\n";
+/* --add: asks for a password, and prints the user's line. */
+static int add(const char *name)
+{
+    char password[LINE_MAX_BYTES], line[PASSWORD_LINE_BYTES];
+    if (EVP_read_pw_string(password, sizeof password - 1, "Password: ", 1) != 0 ||
+        !password_line(line, name, password, PASSWORD_COST)) {
+        fprintf(stderr,
+                "session: no line for %s: a name has 1 to %d characters, no colon and no "
+                "space; the password is asked twice\n",
+                name, PASSWORD_NAME_BYTES - 1);
+        return EXIT_FAILURE;
+    }
+    return fputs(line, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static const char help[] =
+    "usage: session --users FILE --port N [OPTION]...\n"
+    "       session --add NAME >>FILE\n"
+    "Keep sessions, with the clients.\n"
+    "\n"
+    "  -U, --users FILE       who may log in; needed\n"
+    "  -A, --add NAME         ask for a password and print the line of a user\n" SERVE_HELP "\n"
+    "trickles-session(1) says more.\n";
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"users", required_argument, NULL, 'U'}, SERVE_LONG, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"users", required_argument, NULL, 'U'},
+                                            {"add", required_argument, NULL, 'A'},
+                                            SERVE_LONG,
+                                            {NULL, 0, NULL, 0}};
     struct serve s = {.program = "session"};
+    const char *name = NULL;
     int c;
-    while ((c = getopt_long(argc, argv, "U:" SERVE_LETTERS, options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "A:U:" SERVE_LETTERS, options, NULL)) != -1) {
         if (c == 'U')
             users_path = optarg;
+        else if (c == 'A')
+            name = optarg;
         else if (!serve_option(&s, c, optarg, help))
             return 2;
     }
-    if (optind < argc || users_path == NULL) {
+    if (optind < argc || (users_path == NULL && name == NULL)) {
         fputs(help, stderr);
         return 2;
     }
+    if (name != NULL)
+        return add(name);
     FILE *file = fopen(users_path, "re");
     if (file == NULL) {
         fprintf(stderr, "session: %s: %s\n", users_path, strerror(errno));

@@ -29,10 +29,10 @@ example_libs = %D%/libfakemsk.la $(CHECK_LIBS)
 %C%_test_tail_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_tail_LDADD = $(example_libs)
 
-%C%_test_session_SOURCES = %D%/test_session.c
+%C%_test_session_SOURCES = %D%/test_session.c examples/password.c
 %C%_test_session_CPPFLAGS = $(example_cppflags)
-%C%_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPT_CFLAGS)
-%C%_test_session_LDADD = $(example_libs) $(CRYPT_LIBS)
+%C%_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(CRYPTO_CFLAGS)
+%C%_test_session_LDADD = $(example_libs) $(CRYPTO_LIBS)
 
 %C%_test_upload_SOURCES = %D%/test_upload.c examples/sum.c
 %C%_test_upload_CPPFLAGS = $(example_cppflags)

@@ -14,13 +14,20 @@ enum { SEEDS = 30, STEPS = 20000 };
 
 static char path[64];
 
+static void write_user(FILE *file, const char *name, const char *password, unsigned cost)
+{
+    char line[PASSWORD_LINE_BYTES];
+    ck_assert(password_line(line, name, password, cost));
+    fputs(line, file);
+}
+
 static void set_up(void)
 {
     strcpy(path, "/tmp/test_session-XXXXXX");
     FILE *file = fdopen(mkstemp(path), "w");
     ck_assert_ptr_nonnull(file);
-    fprintf(file, "bob:%s\n", crypt("builder", "$5$rounds=1000$salt$"));
-    fprintf(file, "bobby:%s\n", crypt("tables now", "$5$rounds=1000$pepper$"));
+    write_user(file, "bob", "builder", 16);
+    write_user(file, "bobby", "tables now", 16);
     fclose(file);
     users_path = path;
 }
@@ -123,6 +130,42 @@ START_TEST(a_session_of_another_layout_is_reset)
 }
 END_TEST
 
+/* By scrypt of Python's hashlib: the format of the file is a promise. */
+START_TEST(a_line_that_was_written_stays_good)
+{
+    FILE *file = fopen(path, "w");
+    fputs("# no user\n"
+          "vera:1024:00112233445566778899aabbccddeeff:"
+          "cef1c93f4950a32e81c2f9374aee51461153b76952ca66fe6674801aa706eb2a\n"
+          "\nvera:16:00:00\n",
+          file);
+    fclose(file);
+    ck_assert(password_check(path, "vera", "pass word"));
+    ck_assert(!password_check(path, "vera", "pass"));
+    ck_assert(!password_check(path, "# no user", ""));
+    ck_assert(!password_check("/none", "vera", "pass word"));
+}
+END_TEST
+
+START_TEST(lines_are_made_for_names_that_can_be_read_back)
+{
+    const char *longest = "a-name-of-31-characters-it-is-!";
+    char line[PASSWORD_LINE_BYTES], other[PASSWORD_LINE_BYTES];
+    FILE *file = fopen(path, "w");
+    write_user(file, longest, "", PASSWORD_COST);
+    fclose(file);
+    ck_assert(password_check(path, longest, ""));
+    ck_assert(password_line(line, "bob", "builder", 16));
+    ck_assert(password_line(other, "bob", "builder", 16));
+    ck_assert_str_ne(line, other); /* the salt is new */
+    static const char *const wrong[] = {"", "a:b", "a b", "a\n",
+                                        "a-name-of-32-characters-too-long"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert(!password_line(line, wrong[i], "builder", 16));
+    ck_assert(!password_line(line, "bob", "builder", 15)); /* no power of 2 */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("session");
@@ -134,6 +177,8 @@ int main(void)
     tcase_add_test(one, a_session_ends_with_its_time_whatever_is_kept);
     tcase_add_test(one, lines_have_a_bound);
     tcase_add_test(one, a_session_of_another_layout_is_reset);
+    tcase_add_test(one, a_line_that_was_written_stays_good);
+    tcase_add_test(one, lines_are_made_for_names_that_can_be_read_back);
     suite_add_tcase(suite, one);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

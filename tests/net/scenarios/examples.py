@@ -10,7 +10,7 @@ from typing import Callable
 from netlab import Lab, check, check_equal, scenario
 from netlab.data import MIB, make_file, sum_file
 from netlab.errors import wait_until
-from netlab.example import Example, folder
+from netlab.example import PROGRAMS, Example, folder
 from netlab.program import Program
 from netlab.web import curl
 
@@ -234,15 +234,25 @@ def tail_pushes(lab: Lab, backend: str) -> None:
     client.kill()
 
 
+def add_user(name: str, password: str) -> str:
+    """The line that session makes for a user; without a terminal it reads standard input."""
+    done = subprocess.run(
+        [str(PROGRAMS / "session"), "--add", name],
+        input=f"{password}\n{password}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    return done.stdout
+
+
 @each_backend()
 def session_is_the_clients(lab: Lab, backend: str) -> None:
     """log-in and counter go on when the server is killed between two lines; nothing is at the
     server"""
-    done = subprocess.run(
-        ["openssl", "passwd", "-6", "secret"], capture_output=True, text=True, check=True
-    )
     users = lab.work / "users"
-    users.write_text(f"alice:{done.stdout}")
+    users.write_text(add_user("bob", "builder") + add_user("alice", "secret"), encoding="utf-8")
     server = Example(lab.server, backend, "session", 8083, "--users", str(users)).start()
     inside, outside = os.pipe()
     client = lab.client.start("nc", server.host.address, str(server.port), stdin=inside)
