@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <linux/openat2.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -359,21 +358,11 @@ static const char help[] = "usage: httpd --root DIR --port N [OPTION]...\n"
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, SERVE_LONG, {NULL, 0, NULL, 0}};
-    struct serve s = {.program = "httpd"};
+    struct serve s = {.program = "httpd", .help = help};
     const char *root = NULL;
-    int c;
-    while ((c = getopt_long(argc, argv, "r:" SERVE_LETTERS, options, NULL)) != -1) {
-        if (c == 'r')
-            root = optarg;
-        else if (!serve_option(&s, c, optarg, help))
-            return 2;
-    }
-    if (optind < argc || root == NULL) {
-        fputs(help, stderr);
-        return 2;
-    }
+    serve_options(&s, argc, argv, (struct serve_own[]){{'r', "root", &root}, {0}}, 0);
+    if (root == NULL)
+        serve_usage(&s);
     root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0) {
         fprintf(stderr, "httpd: %s: %s\n", root, strerror(errno));

@@ -1,62 +1,108 @@
-/* The loop of the examples: see serve.h. */
+/* Options and loop of the examples: see serve.h. */
 #include "serve.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVENTS_MAX = 64 };
+enum { EVENTS_MAX = 64, OWN_MAX = 4, EXIT_USAGE = 2 };
 
-static bool take_port(const struct serve *s, const char *argument, uint16_t *port)
+_Noreturn void serve_usage(const struct serve *s)
+{
+    fputs(s->help, stderr);
+    exit(EXIT_USAGE);
+}
+
+static uint16_t port_of(const struct serve *s, const char *argument)
 {
     char *end;
     long n = strtol(argument, &end, 10);
     if (end == argument || *end != '\0' || n < 1 || n > 65535) {
         fprintf(stderr, "%s: a port is a number from 1 to 65535, not '%s'\n", s->program, argument);
-        return false;
+        exit(EXIT_USAGE);
     }
-    *port = (uint16_t)n;
-    return true;
+    return (uint16_t)n;
 }
 
-bool serve_option(struct serve *s, int c, const char *argument, const char *help)
+static void take_option(struct serve *s, int c, const char *argument)
 {
     switch (c) {
     case 'p':
-        return take_port(s, argument, &s->port);
+        s->port = port_of(s, argument);
+        break;
     case 'u':
-        return take_port(s, argument, &s->options.udp_port);
+        s->options.udp_port = port_of(s, argument);
+        break;
     case 'a':
         s->options.local = argument;
-        return true;
+        break;
     case 's':
         s->options.socket_path = argument;
-        return true;
+        break;
     case 'k':
         s->options.secret_path = argument;
-        return true;
+        break;
     case 'e':
         s->options.backend = MSK_EMBEDDED;
-        return true;
+        break;
     case 'S':
         s->options.flags |= MSK_SHARED;
-        return true;
+        break;
     case 'h':
-        exit(fputs(help, stdout) < 0 || fflush(stdout) != 0);
+        exit(fputs(s->help, stdout) < 0 || fflush(stdout) != 0);
     default:
         fprintf(stderr, "Try: %s --help\n", s->program);
-        return false;
+        exit(EXIT_USAGE);
     }
+}
+
+void serve_options(struct serve *s, int argc, char **argv, const struct serve_own *own,
+                   int operands)
+{
+    static const struct option common[] = {
+        {"port", required_argument, NULL, 'p'},
+        {"address", required_argument, NULL, 'a'},
+        {"embedded", no_argument, NULL, 'e'},
+        {"socket", required_argument, NULL, 's'},
+        {"udp-port", required_argument, NULL, 'u'},
+        {"secret", required_argument, NULL, 'k'},
+        {"shared", no_argument, NULL, 'S'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct option options[OWN_MAX + sizeof common / sizeof *common];
+    char letters[2 * OWN_MAX + sizeof "p:a:es:u:k:Sh"], *end = letters;
+    size_t n = 0;
+    for (; own[n].letter != 0; n++) {
+        assert(n < OWN_MAX);
+        options[n] = (struct option){own[n].name, required_argument, NULL, own[n].letter};
+        *end++ = own[n].letter;
+        *end++ = ':';
+    }
+    memcpy(options + n, common, sizeof common);
+    strcpy(end, "p:a:es:u:k:Sh");
+    int c;
+    while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+        const struct serve_own *o = own;
+        while (o->letter != 0 && o->letter != c)
+            o++;
+        if (o->letter != 0)
+            *o->value = optarg;
+        else
+            take_option(s, c, optarg);
+    }
+    if (argc - optind != operands)
+        serve_usage(s);
 }
 
 int serve_listen(const struct serve *s)
 {
-    if (s->port == 0) {
-        fprintf(stderr, "%s: --port is missing; try --help\n", s->program);
-        return -1;
-    }
+    if (s->port == 0)
+        serve_usage(s);
     int fd = msk_listen(s->port, &s->options);
     if (fd < 0) {
         fprintf(stderr, "%s: port %u: %s\n", s->program, s->port,

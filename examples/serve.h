@@ -1,5 +1,5 @@
 /*
- * serve.h: what the examples share: the options that say where to serve, and the loop.
+ * serve.h: what the examples share: their options, and the loop.
  */
 #ifndef EXAMPLES_SERVE_H
 #define EXAMPLES_SERVE_H
@@ -8,23 +8,15 @@
 #include <stdint.h>
 #include <trickles/minisocket.h>
 
-/* Where to serve. Zero it, and hand it the options that main() does not know itself. */
+/* A program, and where it serves: zero all but the first two. */
 struct serve {
     const char *program; /* for messages */
+    const char *help;
     uint16_t port;
     struct msk_options options;
 };
 
-/* For getopt_long(): the letters, the long names, and the help text. */
-#define SERVE_LETTERS "p:a:es:u:k:Sh"
-#define SERVE_LONG                                                                                 \
-    {"port", required_argument, NULL, 'p'}, {"address", required_argument, NULL, 'a'},             \
-        {"embedded", no_argument, NULL, 'e'}, {"socket", required_argument, NULL, 's'},            \
-        {"udp-port", required_argument, NULL, 'u'}, {"secret", required_argument, NULL, 'k'},      \
-        {"shared", no_argument, NULL, 'S'},                                                        \
-    {                                                                                              \
-        "help", no_argument, NULL, 'h'                                                             \
-    }
+/* What serve_options() knows, for the help text. */
 #define SERVE_HELP                                                                                 \
     "  -p, --port N           service port; needed\n"                                              \
     "  -a, --address ADDRESS  serve at this address only\n"                                        \
@@ -35,9 +27,20 @@ struct serve {
     "  -k, --secret FILE      embedded: secret, made if missing; needed to outlive a restart\n"    \
     "  -h, --help             show this\n"
 
-/* Takes option c with its argument; 'h' prints help and exits. False: not one of these, or wrong
- * (a message was printed). */
-bool serve_option(struct serve *s, int c, const char *argument, const char *help);
+/* An option of the program's own. */
+struct serve_own {
+    char letter;
+    const char *name;
+    const char **value; /* where its argument goes */
+};
+
+/* Takes the options, the program's own among them (own ends with a letter 0), and sees that there
+ * are so many operands, which are then the last in argv. Ends the program where that is wrong, and
+ * at --help. */
+void serve_options(struct serve *s, int argc, char **argv, const struct serve_own *own,
+                   int operands);
+/* Ends the program with its help text: it was not called right. */
+_Noreturn void serve_usage(const struct serve *s);
 
 /*
  * Handles one event: describes what follows from its continuation and request, and ends with
@@ -46,7 +49,8 @@ bool serve_option(struct serve *s, int c, const char *argument, const char *help
  */
 typedef void serve_handler(int fd, const struct msk_event *ev);
 
-/* Listens; prints a line when it does. The service's descriptor, or -1 after a message. */
+/* Listens; prints a line when it does; without a port, serve_usage(). The service's descriptor, or
+ * -1 after a message. */
 int serve_listen(const struct serve *s);
 
 /* Takes what events wait and has them handled. False after a message: the service is at its end. */

@@ -11,12 +11,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <getopt.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     LAYOUT = 1, /* of `struct session` */
@@ -177,32 +177,17 @@ static const char help[] =
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"users", required_argument, NULL, 'U'},
-                                            {"add", required_argument, NULL, 'A'},
-                                            SERVE_LONG,
-                                            {NULL, 0, NULL, 0}};
-    struct serve s = {.program = "session"};
+    struct serve s = {.program = "session", .help = help};
     const char *name = NULL;
-    int c;
-    while ((c = getopt_long(argc, argv, "A:U:" SERVE_LETTERS, options, NULL)) != -1) {
-        if (c == 'U')
-            users_path = optarg;
-        else if (c == 'A')
-            name = optarg;
-        else if (!serve_option(&s, c, optarg, help))
-            return 2;
-    }
-    if (optind < argc || (users_path == NULL && name == NULL)) {
-        fputs(help, stderr);
-        return 2;
-    }
+    const struct serve_own own[] = {{'U', "users", &users_path}, {'A', "add", &name}, {0}};
+    serve_options(&s, argc, argv, own, 0);
     if (name != NULL)
         return add(name);
-    FILE *file = fopen(users_path, "re");
-    if (file == NULL) {
+    if (users_path == NULL)
+        serve_usage(&s);
+    if (access(users_path, R_OK) != 0) {
         fprintf(stderr, "session: %s: %s\n", users_path, strerror(errno));
         return EXIT_FAILURE;
     }
-    fclose(file);
     return serve(&s, handle);
 }

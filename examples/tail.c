@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <libgen.h>
 #include <poll.h>
 #include <stdio.h>
@@ -341,19 +340,12 @@ static const char help[] = "usage: tail --port N [OPTION]... FILE\n"
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {SERVE_LONG, {NULL, 0, NULL, 0}};
-    struct serve s = {.program = "tail"};
-    int c;
-    while ((c = getopt_long(argc, argv, SERVE_LETTERS, options, NULL)) != -1)
-        if (!serve_option(&s, c, optarg, help))
-            return 2;
-    if (optind + 1 != argc) {
-        fputs(help, stderr);
-        return 2;
-    }
-    int watch = watch_folder(argv[optind]);
+    struct serve s = {.program = "tail", .help = help};
+    serve_options(&s, argc, argv, (struct serve_own[]){{0}}, 1);
+    const char *path = argv[argc - 1];
+    int watch = watch_folder(path);
     if (watch < 0) {
-        fprintf(stderr, "tail: %s: %s\n", argv[optind], strerror(errno));
+        fprintf(stderr, "tail: %s: %s\n", path, strerror(errno));
         return EXIT_FAILURE;
     }
     int fd = serve_listen(&s);

@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -360,21 +359,11 @@ static const char help[] = "usage: upload --root DIR --port N [OPTION]...\n"
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, SERVE_LONG, {NULL, 0, NULL, 0}};
-    struct serve s = {.program = "upload"};
+    struct serve s = {.program = "upload", .help = help};
     const char *root = NULL;
-    int c;
-    while ((c = getopt_long(argc, argv, "r:" SERVE_LETTERS, options, NULL)) != -1) {
-        if (c == 'r')
-            root = optarg;
-        else if (!serve_option(&s, c, optarg, help))
-            return 2;
-    }
-    if (optind < argc || root == NULL) {
-        fputs(help, stderr);
-        return 2;
-    }
+    serve_options(&s, argc, argv, (struct serve_own[]){{'r', "root", &root}, {0}}, 0);
+    if (root == NULL)
+        serve_usage(&s);
     root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0 || !read_boot_id()) {
         fprintf(stderr, "upload: %s: %s\n", root, strerror(errno));

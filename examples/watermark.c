@@ -12,7 +12,6 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -216,25 +215,12 @@ static const char help[] = "usage: watermark --image FILE --port N [OPTION]...\n
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"image", required_argument, NULL, 'i'},
-                                            {"font", required_argument, NULL, 'f'},
-                                            SERVE_LONG,
-                                            {NULL, 0, NULL, 0}};
-    struct serve s = {.program = "watermark"};
+    struct serve s = {.program = "watermark", .help = help};
     const char *image = NULL, *font = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
-    int c;
-    while ((c = getopt_long(argc, argv, "i:f:" SERVE_LETTERS, options, NULL)) != -1) {
-        if (c == 'i')
-            image = optarg;
-        else if (c == 'f')
-            font = optarg;
-        else if (!serve_option(&s, c, optarg, help))
-            return 2;
-    }
-    if (optind < argc || image == NULL) {
-        fputs(help, stderr);
-        return 2;
-    }
+    const struct serve_own own[] = {{'i', "image", &image}, {'f', "font", &font}, {0}};
+    serve_options(&s, argc, argv, own, 0);
+    if (image == NULL)
+        serve_usage(&s);
     if (caption_open_font(font) != 0) {
         fprintf(stderr, "watermark: %s is no font that can be read; name one with --font\n", font);
         return EXIT_FAILURE;
