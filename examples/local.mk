@@ -3,7 +3,7 @@
 examplesdir = $(pkgdatadir)/examples
 examples_sources = %D%/serve.c %D%/serve.h %D%/web.c %D%/web.h \
     %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h \
-    %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h \
+    %D%/watermark.c %D%/picture.c %D%/picture.h %D%/jpeg.c %D%/png.c %D%/caption.c \
     %D%/tail.c %D%/session.c %D%/password.c %D%/password.h \
     %D%/upload.c %D%/sum.c %D%/sum.h
 EXTRA_DIST += $(examples_sources) %D%/Makefile
@@ -22,9 +22,9 @@ examplesexec_PROGRAMS = %D%/httpd %D%/watermark %D%/tail %D%/session %D%/upload
 %C%_httpd_SOURCES = %D%/httpd.c %D%/select.c %D%/select.h %D%/listing.c %D%/listing.h
 %C%_httpd_LDADD = %D%/libserve.la lib/mini/libminisocket.la
 
-%C%_watermark_SOURCES = %D%/watermark.c %D%/picture.c %D%/caption.c %D%/picture.h
-%C%_watermark_CFLAGS = $(AM_CFLAGS) $(JPEG_CFLAGS) $(FREETYPE_CFLAGS)
-%C%_watermark_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(JPEG_LIBS) $(FREETYPE_LIBS)
+%C%_watermark_SOURCES = %D%/watermark.c %D%/picture.c %D%/picture.h %D%/jpeg.c %D%/png.c %D%/caption.c
+%C%_watermark_CFLAGS = $(AM_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS) $(FREETYPE_CFLAGS)
+%C%_watermark_LDADD = %D%/libserve.la lib/mini/libminisocket.la $(JPEG_LIBS) $(PNG_LIBS) $(FREETYPE_LIBS)
 
 %C%_tail_SOURCES = %D%/tail.c
 %C%_tail_LDADD = %D%/libserve.la lib/mini/libminisocket.la

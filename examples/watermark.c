@@ -18,7 +18,7 @@
 #include <string.h>
 
 enum {
-    LAYOUT = 1, /* of `struct mark` and of what follows from it */
+    LAYOUT = 2, /* of `struct mark` and of what follows from it */
     TEXT_MAX_BYTES = 200,
     HEAD_MAX_BYTES = 1024,
 };
@@ -28,6 +28,7 @@ struct mark {
     uint64_t id; /* of picture and font; 0: the answer is a short text */
     int64_t date;
     uint32_t piece; /* 0: the header; i: strip i - 1 */
+    uint32_t sum;   /* of the strips before it, for the end of the file */
     uint16_t status;
     uint8_t layout;
     bool head_only, chunked, says_close;
@@ -72,7 +73,7 @@ static void send_head(int fd, msk_t msk, const struct mark *m)
     if (m->says_close)
         web_add(&t, "Connection: close\r\n");
     if (m->status == 200) {
-        web_add(&t, "Content-Type: image/jpeg\r\nCache-Control: private\r\n%s\r\n",
+        web_add(&t, "Content-Type: %s\r\nCache-Control: private\r\n%s\r\n", picture.format->type,
                 m->chunked ? "Transfer-Encoding: chunked\r\n" : "");
     } else {
         int n = snprintf(body, sizeof body, "%u %s\n", m->status, web_reason(m->status));
@@ -82,7 +83,8 @@ static void send_head(int fd, msk_t msk, const struct mark *m)
     send_text(fd, msk, &t);
 }
 
-static void send_piece(int fd, msk_t msk, const struct mark *m, const struct caption *c)
+/* Sends the piece, and takes its part of the sum. */
+static void send_piece(int fd, msk_t msk, struct mark *m, const struct caption *c)
 {
     size_t len;
     uint8_t *part;
@@ -93,7 +95,7 @@ static void send_piece(int fd, msk_t msk, const struct mark *m, const struct cap
     if (m->piece == 0)
         part = picture_header(&picture, &len);
     else
-        part = picture_strip(&picture, m->piece - 1, c, &len);
+        part = picture_strip(&picture, m->piece - 1, c, &m->sum, &len);
     send_part(fd, msk, m, part, len, m->piece + 1 == pieces(m));
     free(part);
 }
@@ -209,7 +211,7 @@ static void handle(int fd, const struct msk_event *ev)
 static const char help[] = "usage: watermark --image FILE --port N [OPTION]...\n"
                            "Serve an image with a text for each client laid over it.\n"
                            "\n"
-                           "  -i, --image FILE       the image, a JPEG; needed\n"
+                           "  -i, --image FILE       the image, JPEG or PNG; needed\n"
                            "  -f, --font FILE        font, instead of DejaVu Sans\n" SERVE_HELP "\n"
                            "trickles-watermark(1) says more.\n";
 

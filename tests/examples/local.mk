@@ -19,10 +19,10 @@ example_libs = %D%/libfakemsk.la $(CHECK_LIBS)
 %C%_test_httpd_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_httpd_LDADD = $(example_libs)
 
-%C%_test_watermark_SOURCES = %D%/test_watermark.c examples/picture.c examples/caption.c
+%C%_test_watermark_SOURCES = %D%/test_watermark.c examples/picture.c examples/jpeg.c examples/png.c examples/caption.c
 %C%_test_watermark_CPPFLAGS = $(example_cppflags)
-%C%_test_watermark_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JPEG_CFLAGS) $(FREETYPE_CFLAGS)
-%C%_test_watermark_LDADD = $(example_libs) $(JPEG_LIBS) $(FREETYPE_LIBS)
+%C%_test_watermark_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(JPEG_CFLAGS) $(PNG_CFLAGS) $(FREETYPE_CFLAGS)
+%C%_test_watermark_LDADD = $(example_libs) $(JPEG_LIBS) $(PNG_LIBS) $(FREETYPE_LIBS)
 
 %C%_test_tail_SOURCES = %D%/test_tail.c
 %C%_test_tail_CPPFLAGS = $(example_cppflags)

@@ -2,10 +2,12 @@
 process, and through trickled."""
 
 import os
+import struct
 import subprocess
 import time
+import zlib
 from pathlib import Path
-from typing import Callable
+from typing import Callable, List
 
 from netlab import Lab, check, check_equal, scenario
 from netlab.data import MIB, make_file, sum_file
@@ -156,28 +158,68 @@ def httpd_file_changes(lab: Lab, backend: str) -> None:
     check(len(data) < len(old) and old.startswith(data), "not a beginning of the old file")
 
 
-def make_photo(path: Path) -> None:
-    """A JPEG of 1600 by 1200 with something on it."""
-    rows = [bytes(v for x in range(1600) for v in (x // 7 % 256, y // 5 % 256, (x * y) // 9000 % 256))
-            for y in range(1200)]
-    ppm = b"P6 1600 1200 255\n" + b"".join(rows)
+WIDTH, HEIGHT = 1600, 1200  # of photos
+
+
+def rows() -> List[bytes]:
+    """Something to see, red, green and blue."""
+    return [
+        bytes(v for x in range(WIDTH) for v in (x // 7 % 256, y // 5 % 256, x * y // 9000 % 256))
+        for y in range(HEIGHT)
+    ]
+
+
+def make_jpeg(path: Path) -> None:
+    """rows() as a JPEG."""
+    ppm = f"P6 {WIDTH} {HEIGHT} 255\n".encode() + b"".join(rows())
     done = subprocess.run(["cjpeg", "-quality", "90"], input=ppm, stdout=subprocess.PIPE, check=True)
     path.write_bytes(done.stdout)
 
 
-def decode(jpeg: bytes) -> bytes:
+def read_jpeg(jpeg: bytes) -> bytes:
     """What djpeg makes of it; a warning is a failure."""
     done = subprocess.run(["djpeg", "-ppm"], input=jpeg, capture_output=True, check=True)
     check_equal(done.stderr, b"", "what djpeg says")
-    check(done.stdout.startswith(b"P6\n1600 1200\n255\n"), "not the picture's size")
+    check(done.stdout.startswith(f"P6\n{WIDTH} {HEIGHT}\n255\n".encode()), "not the picture's size")
     return done.stdout
 
 
-@each_backend(120)
-def watermark_decodes(lab: Lab, backend: str) -> None:
-    """pictures are what djpeg reads, one for each text, the same each time, kills or not"""
-    photo = lab.work / "photo.jpg"
-    make_photo(photo)
+PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
+PNG_HEAD = struct.pack(">II5B", WIDTH, HEIGHT, 8, 2, 0, 0, 0)  # 8 bits, red, green and blue
+
+
+def make_png(path: Path) -> None:
+    """rows() as a PNG."""
+    data = zlib.compress(b"".join(b"\0" + row for row in rows()))
+    with path.open("wb") as out:
+        out.write(PNG_BEGIN)
+        for kind, content in ((b"IHDR", PNG_HEAD), (b"IDAT", data), (b"IEND", b"")):
+            crc = zlib.crc32(kind + content)
+            out.write(struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc))
+
+
+def read_png(png: bytes) -> bytes:
+    """Its filtered rows; all sums must be right."""
+    check(png.startswith(PNG_BEGIN), "no PNG")
+    at, kind, stream = len(PNG_BEGIN), b"", zlib.decompressobj()
+    lines = b""
+    while at < len(png):
+        (size,) = struct.unpack_from(">I", png, at)
+        kind, content = png[at + 4 : at + 8], png[at + 8 : at + 8 + size]
+        (crc,) = struct.unpack_from(">I", png, at + 8 + size)
+        check_equal(crc, zlib.crc32(kind + content), "CRC of a chunk")
+        if kind == b"IHDR":
+            check_equal(content, PNG_HEAD, "the head")
+        elif kind == b"IDAT":
+            lines += stream.decompress(content)
+        at += 12 + size
+    check(kind == b"IEND" and stream.eof and not stream.unused_data, "no end")
+    check_equal(len(lines), HEIGHT * (1 + 3 * WIDTH), "bytes of pixels")
+    return lines
+
+
+def watermark(lab: Lab, backend: str, photo: Path, decode: Callable[[bytes], bytes]) -> None:
+    """Each text has its picture, the same each time."""
     web = Example(lab.server, backend, "watermark", 8081, "--image", str(photo)).start()
 
     def fetch(text: str, *options: str) -> Program:
@@ -197,6 +239,22 @@ def watermark_decodes(lab: Lab, backend: str) -> None:
     plain = curl(lab.client, "--http1.0", "-o", str(lab.work / "plain"), web.url("?text=alice"))
     plain.succeed(30)
     check((lab.work / "plain").read_bytes() == alice, "another picture with HTTP/1.0")
+
+
+@each_backend(120)
+def watermark_jpeg(lab: Lab, backend: str) -> None:
+    """pictures are what djpeg reads, one for each text, the same each time, kills or not"""
+    photo = lab.work / "photo.jpg"
+    make_jpeg(photo)
+    watermark(lab, backend, photo, read_jpeg)
+
+
+@each_backend(120)
+def watermark_png(lab: Lab, backend: str) -> None:
+    """pictures have the form of PNG, one for each text, the same each time, kills or not"""
+    photo = lab.work / "photo.png"
+    make_png(photo)
+    watermark(lab, backend, photo, read_png)
 
 
 def append(path: Path, text: str) -> None:
