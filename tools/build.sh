@@ -1,6 +1,10 @@
 # build.sh: builds in build/ and installs into build/stage. Sourced by ./check and ./quickstart, which stand in the source
 # folder then.
 
+# Which shell configure and libtool run in: bash, which configure would take, makes every compilation by libtool twice as
+# long.
+CONFIG_SHELL=/bin/sh
+export CONFIG_SHELL
 BUILD_JOBS=$(nproc 2>/dev/null || echo 2)
 
 # $1 is the build folder, the rest are configure's arguments. Configures only if they have changed.

@@ -2,6 +2,7 @@
 #ifndef TESTS_EXAMPLES_ANSWERS_H
 #define TESTS_EXAMPLES_ANSWERS_H
 
+#include "../rounds.h"
 #include "fakemsk.h"
 
 #include <check.h>

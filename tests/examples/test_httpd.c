@@ -443,7 +443,7 @@ END_TEST
 
 START_TEST(a_client_that_hangs_up_sees_the_end)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         struct fake *f = fake_new(seed, true);
         if (seed % 3 != 0)
             fake_say(f, "GET /a.txt HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -464,7 +464,7 @@ END_TEST
 /* A file that changes under a download: a reset, and what came before is of the old one. */
 static void change_under(const char *how)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         struct fake *f = fake_new(seed, seed % 2 == 0);
         write_file("v", big, BIG);
         set_mtime("v", 1000000000, 0);
@@ -555,8 +555,8 @@ int main(void)
     tcase_add_test(one, folders_are_listed_or_show_their_index);
     tcase_add_test(one, head_has_the_header_of_get);
     tcase_add_test(one, http_1_0_closes_unless_asked_not_to);
-    tcase_add_loop_test(one, pipelined_by_servers_without_a_memory, 0, SEEDS);
-    tcase_add_loop_test(one, pipelined_by_one_server, 0, SEEDS);
+    tcase_add_loop_test(one, pipelined_by_servers_without_a_memory, 0, (int)rounds_of(SEEDS));
+    tcase_add_loop_test(one, pipelined_by_one_server, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, a_client_that_hangs_up_sees_the_end);
     tcase_add_test(one, a_file_that_changes_ends_the_download);
     tcase_add_test(one, a_file_that_changed_afterwards_is_nobodys_business);

@@ -172,7 +172,7 @@ int main(void)
     TCase *one = tcase_create("sessions");
     tcase_add_checked_fixture(one, set_up, tear_down);
     tcase_set_timeout(one, 120);
-    tcase_add_loop_test(one, a_session_lives_with_the_client, 0, SEEDS);
+    tcase_add_loop_test(one, a_session_lives_with_the_client, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, going_back_gives_the_session_as_it_was);
     tcase_add_test(one, a_session_ends_with_its_time_whatever_is_kept);
     tcase_add_test(one, lines_have_a_bound);

@@ -72,7 +72,7 @@ static void see(struct fake *f, const char *text)
 
 START_TEST(readers_see_the_last_lines_and_what_is_appended)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         char text[4000] = "";
         tear_down();
         set_up();
@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(a_renamed_file_is_read_to_its_end_and_then_the_new_one)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         tear_down();
         set_up();
         append("log", "one\n");
@@ -237,7 +237,7 @@ END_TEST
 /* nc shuts down its side when its input ends: it still wants to read. */
 START_TEST(a_reader_that_says_no_more_reads_on)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         tear_down();
         set_up();
         append("log", "one\n");

@@ -172,7 +172,7 @@ END_TEST
 
 START_TEST(an_upload_that_ends_too_soon_leaves_nothing)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
         struct fake *f = fake_new(seed, true);
         fake_say(f, "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BIG);
         fake_say_bytes(f, big, BIG - 1);
@@ -245,8 +245,8 @@ int main(void)
     TCase *one = tcase_create("uploads");
     tcase_add_checked_fixture(one, set_up, tear_down);
     tcase_set_timeout(one, 120);
-    tcase_add_loop_test(one, files_of_all_sizes_by_servers_without_a_memory, 0, SEEDS);
-    tcase_add_loop_test(one, a_client_that_waits_is_told_to_go_on, 0, SEEDS);
+    tcase_add_loop_test(one, files_of_all_sizes_by_servers_without_a_memory, 0, (int)rounds_of(SEEDS));
+    tcase_add_loop_test(one, a_client_that_waits_is_told_to_go_on, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, what_is_refused);
     tcase_add_test(one, names_have_a_bound);
     tcase_add_test(one, an_upload_that_ends_too_soon_leaves_nothing);

@@ -284,7 +284,7 @@ static TCase *pictures(const char *format, void (*make)(void))
     tcase_add_checked_fixture(one, make, tear_down);
     tcase_set_timeout(one, 120);
     tcase_add_test(one, the_picture_decodes_and_carries_the_text);
-    tcase_add_loop_test(one, servers_without_a_memory_make_the_same_bytes, 0, SEEDS);
+    tcase_add_loop_test(one, servers_without_a_memory_make_the_same_bytes, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, http_1_0_reads_until_the_end);
     tcase_add_test(one, what_cannot_be_served);
     tcase_add_test(one, another_picture_is_never_mixed_in);

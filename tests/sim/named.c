@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../rounds.h"
 #include "adversary.h"
 #include "named_mini.h"
 #include "world.h"
@@ -135,8 +136,7 @@ static bool fork_bound(const struct named_opt *opt)
 {
     bool ok = true;
     double with = 0, without = 0;
-    const char *divisor = getenv("ROUNDS_DIVISOR"); /* fewer seeds where everything is slow */
-    uint64_t seeds = divisor != NULL && strtoull(divisor, NULL, 10) > 1 ? 1 : 12;
+    const uint64_t seeds = rounds_of(12);
     (void)opt;
     for (uint64_t seed = 1; seed <= seeds; seed++)
         for (unsigned rounds = 0; rounds <= 3; rounds++) {

@@ -326,7 +326,7 @@ START_TEST(random_answers_keep_the_rules)
 {
     struct rng g = {unit_seed("mini", 11)};
     unsigned sent = 0, refused = 0, again = 0;
-    for (uint64_t round = 0; round < unit_rounds(400); round++) {
+    for (uint64_t round = 0; round < rounds_of(400); round++) {
         static uint8_t seen[4096];
         uint64_t next = 1;
         memset(seen, 0, sizeof seen);
@@ -386,7 +386,7 @@ START_TEST(random_answers_keep_the_rules)
         }
         done();
     }
-    ck_assert(sent > unit_rounds(1000) && refused > unit_rounds(1000) && again == 0);
+    ck_assert(sent > rounds_of(1000) && refused > rounds_of(1000) && again == 0);
 }
 END_TEST
 

@@ -3,6 +3,7 @@
 
 #include "daemon/minicheck.h"
 
+#include "../rounds.h"
 #include "seeded.h"
 
 #include <check.h>
@@ -191,10 +192,9 @@ START_TEST(random_records_never_lead_outside)
     static struct trk_rec_answer a;
     static struct trk_checked c;
     uint64_t seed = seeded_start("random_records");
-    const char *divisor = getenv("ROUNDS_DIVISOR");
-    unsigned rounds = 200000 / (divisor != NULL ? (unsigned)atoi(divisor) : 1), passed = 0,
-             gave = 0;
-    for (unsigned round = 0; round < rounds; round++) {
+    const uint64_t rounds = rounds_of(200000);
+    unsigned passed = 0, gave = 0;
+    for (uint64_t round = 0; round < rounds; round++) {
         struct trk_slot slot = a_slot();
         struct trk_rec_answer good = an_answer();
         good.consumed = (uint32_t)seeded_below(&seed, 12);

@@ -507,7 +507,7 @@ START_TEST(junk_at_the_port_is_nothing)
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct rng r = rng_split(unit_seed("junk", 5), 0);
     struct msk_event ev;
-    for (uint64_t i = 0, n = unit_rounds(5000); i < n; i++) {
+    for (uint64_t i = 0, n = rounds_of(5000); i < n; i++) {
         uint8_t junk[1472];
         size_t len = (size_t)rng_below(&r, sizeof junk + 1);
         for (size_t j = 0; j < len; j++)

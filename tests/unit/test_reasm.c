@@ -291,7 +291,7 @@ START_TEST(random_uses_show_only_what_was_sent)
     struct rng g = {unit_seed("reasm", 7)};
     uint64_t max_shown = 0;
     begin(3, 200000);
-    for (uint64_t n = 0; n < unit_rounds(200000); n++) {
+    for (uint64_t n = 0; n < rounds_of(200000); n++) {
         uint64_t conn = 1 + rng_below(&g, 5), up = rng_below(&g, 100000), off = up + rng_below(&g, 70000);
         size_t len = (size_t)rng_below(&g, 3000);
         off = off > 2000 ? off - 1000 : off;
@@ -311,7 +311,7 @@ START_TEST(random_uses_show_only_what_was_sent)
         max_shown = got > max_shown ? got : max_shown;
         ck_assert(r.n <= 3 && r.bytes <= 200000);
     }
-    ck_assert_uint_gt(max_shown, unit_rounds(1000) == 1000 ? 5000 : 2000);
+    ck_assert_uint_gt(max_shown, rounds_of(1000) == 1000 ? 5000 : 2000);
     ck_assert_uint_gt(r.evicted, 10);
     end();
 }

@@ -14,7 +14,8 @@ static size_t hex(const char *text, uint8_t *buf)
         }
         char pair[3] = {text[0], text[1], 0}, *end;
         buf[n++] = (uint8_t)strtoul(pair, &end, 16);
-        ck_assert(*end == '\0');
+        if (*end != '\0')
+            ck_abort_msg("not hex: %s", text);
         text += 2;
     }
     return n;
@@ -421,7 +422,7 @@ START_TEST(noise_and_mutations_round_trip)
     static reader *const readers[] = {as_request, as_data, as_ack, as_open, as_uplink, as_reset};
     struct rng r = {unit_seed("wire", 20266)};
     unsigned accepted = 0;
-    const uint64_t rounds = unit_rounds(300000);
+    const uint64_t rounds = rounds_of(300000);
     for (uint64_t round = 0; round < rounds; round++) {
         uint8_t pkt[512], out[2048];
         size_t len = hex(texts[rng_below(&r, COUNT(texts))], pkt);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../rounds.h"
 #include "rng.h"
 #include "testmem.h"
 
@@ -24,16 +25,7 @@ static inline uint64_t unit_seed(const char *test, uint64_t fixed)
     return seed;
 }
 
-/*
- * n rounds of a long test, or a part of them under tools that make everything fifty times as slow (./check's valgrind
- * stage sets ROUNDS_DIVISOR).
- */
-static inline uint64_t unit_rounds(uint64_t n)
-{
-    const char *divisor = getenv("ROUNDS_DIVISOR");
-    uint64_t d = divisor != NULL ? strtoull(divisor, NULL, 10) : 1;
-    return d > 1 ? n / d + 1 : n;
-}
+/* What is asked a million times asks with if and ck_abort_msg(): each ck_assert() that holds costs a write. */
 
 /* Runs one test case of tests and gives the exit status. */
 static inline int unit_run(const char *name, const TTest *const *tests, size_t n)
