@@ -21,7 +21,7 @@ enum {
     RETRY_MS_MAX = 20,       /* between tries */
     LINGER_SECONDS = 3,      /* repeats of the last packets are answered; the client's RTO has doubled thrice by then */
     LINGERING_MAX = 16384,   /* the oldest goes first */
-    RING_IDLE_SECONDS = 2,   /* an empty ring is given back */
+    RING_IDLE_SECONDS = 2,   /* empty rings are given back */
 };
 
 struct trk_compat {
@@ -238,6 +238,16 @@ static bool is_orphan(struct trk_served *c)
     return now_ns(c) >= orphan_deadline(c);
 }
 
+static bool has_rings(const struct trk_served *c)
+{
+    return c->down.cap != 0 || c->soft.up.cap != 0;
+}
+
+static bool is_idle(const struct trk_served *c)
+{
+    return now_ns(c) >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS;
+}
+
 static uint64_t next_deadline(const struct trk_served *c)
 {
     const struct trk_config *conf = &c->d->conf;
@@ -248,7 +258,7 @@ static uint64_t next_deadline(const struct trk_served *c)
         at = earlier(at, c->retry_ns);
     if (c->owed_ns != 0)
         at = earlier(at, c->owed_ns + conf->ack_delay_us * UINT64_C(1000));
-    if (c->down.cap != 0)
+    if (has_rings(c))
         at = earlier(at, c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
     if (c->orphan_ns != 0)
         at = earlier(at, orphan_deadline(c));
@@ -275,8 +285,11 @@ static bool time_out(struct trk_served *c)
     }
     if (c->state == TRK_SERVED_QUEUED && now >= c->retry_ns && !knock(c))
         return false;
-    if (c->down.cap != 0 && c->down.from == c->down.to && now >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS)
-        give_ring_back(c);
+    if (is_idle(c)) {
+        if (c->down.from == c->down.to)
+            give_ring_back(c);
+        trk_rcvbuf_trim(&c->soft.up, &c->d->buffers.mem);
+    }
     return !is_orphan(c);
 }
 
@@ -289,8 +302,8 @@ static void timer_fired(struct trk_timer *t)
     }
     if (c->owed_ns != 0 && now_ns(c) >= c->owed_ns + c->d->conf.ack_delay_us * UINT64_C(1000))
         trk_compat_ack(c, NULL, 0);
-    if (c->down.cap != 0 && c->down.from != c->down.to && now_ns(c) >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS)
-        trk_loop_arm(c->d->loop, t, now_ns(c) + SECOND_NS); /* a silent client: look again later */
+    if (c->state != TRK_SERVED_LINGERING && has_rings(c) && is_idle(c))
+        trk_loop_arm(c->d->loop, t, now_ns(c) + SECOND_NS); /* a silent client, or application: look again later */
     else
         trk_loop_arm(c->d->loop, t, next_deadline(c));
 }

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 
-enum { MIN_RING_BYTES = 4096, KEEP_RING_BYTES = 65536 };
+enum { MIN_RING_BYTES = 4096, KEEP_RING_BYTES = 65536, LOOSE_MAX = 64 };
 
 void trk_rcvbuf_init(struct trk_rcvbuf *b, size_t window_bytes)
 {
@@ -15,12 +15,18 @@ void trk_rcvbuf_init(struct trk_rcvbuf *b, size_t window_bytes)
     trk_ranges_init(&b->above, TRK_RCVBUF_RANGES_MAX);
 }
 
-void trk_rcvbuf_free(struct trk_rcvbuf *b, const struct trk_mem *mem)
+static void free_ring(struct trk_rcvbuf *b, const struct trk_mem *mem)
 {
     if (b->ring != NULL)
         mem->resize(mem->ctx, b->ring, 0);
     b->ring = NULL;
     b->cap = 0;
+    b->loose = 0;
+}
+
+void trk_rcvbuf_free(struct trk_rcvbuf *b, const struct trk_mem *mem)
+{
+    free_ring(b, mem);
     trk_ranges_free(&b->above, mem);
 }
 
@@ -111,6 +117,8 @@ long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t 
             return rc == TRK_E_NOSPACE ? 0 : rc;
     }
     copy_in(b, off, src, (size_t)(end - off));
+    if (end - b->head > b->most)
+        b->most = (size_t)(end - b->head);
     if (off == b->una)
         advance(b, end);
     return (long)fresh;
@@ -130,13 +138,25 @@ int trk_rcvbuf_peek(const struct trk_rcvbuf *b, struct iovec iov[2])
     return 2;
 }
 
+static bool is_empty(const struct trk_rcvbuf *b)
+{
+    return b->head == b->una && b->above.n == 0;
+}
+
 void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t n)
 {
     TRK_ASSERT(n <= b->una - b->head);
     b->head += n;
-    if (b->head == b->una && b->above.n == 0 && b->cap > KEEP_RING_BYTES) {
-        mem->resize(mem->ctx, b->ring, 0);
-        b->ring = NULL;
-        b->cap = 0;
-    }
+    if (!is_empty(b))
+        return;
+    b->loose = b->most > b->cap / 4 ? 0 : b->loose + 1;
+    b->most = 0;
+    if (b->loose > LOOSE_MAX && b->cap > KEEP_RING_BYTES)
+        free_ring(b, mem);
+}
+
+void trk_rcvbuf_trim(struct trk_rcvbuf *b, const struct trk_mem *mem)
+{
+    if (is_empty(b))
+        free_ring(b, mem);
 }

@@ -4,8 +4,8 @@
  *
  * Offsets are absolute stream offsets. head: the lowest byte not yet taken by the application; una:
  * the lowest byte not yet received; head <= una. Bytes are accepted in [una, head + window); what
- * lies outside is not an error, it is just not kept. The ring grows by doubling up to the window,
- * so an idle stream holds no memory.
+ * lies outside is not an error, it is just not kept. The ring grows by doubling up to the window. It
+ * is kept as long as about so much of it is used: a fast stream fills and empties it many times.
  */
 #ifndef TRK_BASE_RCVBUF_H
 #define TRK_BASE_RCVBUF_H
@@ -21,6 +21,8 @@ struct trk_rcvbuf {
     size_t window; /* bound on una - head and on cap; a power of two */
     uint64_t head;
     uint64_t una;
+    size_t most;    /* bytes held, at most, since it was last empty */
+    unsigned loose; /* how often in a row it was emptied without having been a quarter full */
     struct trk_ranges above; /* received above una */
 };
 
@@ -40,9 +42,12 @@ long trk_rcvbuf_write(struct trk_rcvbuf *b, const struct trk_mem *mem, uint64_t 
 /* The bytes [head, una) in at most two pieces, borrowed. Returns how many pieces (0 to 2). */
 int trk_rcvbuf_peek(const struct trk_rcvbuf *b, struct iovec iov[2]);
 
-/* The application took n bytes (at most una - head). Gives the ring back when it is empty and
- * large. */
+/* The application took n bytes (at most una - head). May give back a ring that is empty, and has
+ * been too large for long. */
 void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t n);
+
+/* Gives an empty ring back: for when the stream is idle. */
+void trk_rcvbuf_trim(struct trk_rcvbuf *b, const struct trk_mem *mem);
 
 /* The highest offset that may be sent to us. */
 static inline uint64_t trk_rcvbuf_limit(const struct trk_rcvbuf *b)

@@ -497,6 +497,7 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
         enter(c, TRK_CLIENT_CLOSED);
         return;
     }
+    trk_rcvbuf_trim(&c->down, &c->ring_mem);
     c->keepalive = true;
     if (c->cur.n_asked + c->old.n_asked == 0)
         c->refresh_due = true; /* the range may be used up, and the request that said so lost */

@@ -75,12 +75,42 @@ START_TEST(idle_stream_holds_no_memory)
     ck_assert_int_eq(tm.blocks, 0);
     for (uint64_t off = 0; off < 200000; off += 4000)
         ck_assert_int_eq(put(off, 4000), 4000);
+    trk_rcvbuf_trim(&buf, &tm.mem); /* what it holds stays */
     take(200000);
+    trk_rcvbuf_trim(&buf, &tm.mem);
     ck_assert_int_eq(tm.blocks, 0);
+    trk_rcvbuf_trim(&buf, &tm.mem);
     struct iovec iov[2];
     ck_assert_int_eq(trk_rcvbuf_peek(&buf, iov), 0);
+    ck_assert_int_eq(put(200010, 10), 10);
+    trk_rcvbuf_trim(&buf, &tm.mem); /* there is a gap before it */
     ck_assert_int_eq(put(200000, 10), 10);
-    take(10);
+    take(20);
+    end();
+}
+END_TEST
+
+/* A stream that fills and empties it again and again asks for memory only at its beginning; one that became slow gives
+ * back what it needs no more. */
+START_TEST(the_ring_follows_what_is_held)
+{
+    uint64_t off = 0, calls = 0;
+    begin(1 << 20);
+    for (int round = 0; round < 300; round++) {
+        size_t len = round % 10 == 9 ? 2000 : 200000;
+        for (uint64_t to = off + len; off < to; off += 2000)
+            ck_assert_int_eq(put(off, 2000), 2000);
+        take(len);
+        if (round == 0)
+            calls = tm.calls;
+    }
+    ck_assert_uint_eq(tm.calls, calls);
+    ck_assert_uint_eq(buf.cap, 262144);
+    for (int round = 0; round < 100; round++, off += 2000) {
+        ck_assert_int_eq(put(off, 2000), 2000);
+        take(2000);
+    }
+    ck_assert_uint_eq(buf.cap, 4096);
     end();
 }
 END_TEST
@@ -188,7 +218,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {window_rounded_up_and_kept,  idle_stream_holds_no_memory,
+    const TTest *const tests[] = {window_rounded_up_and_kept,  idle_stream_holds_no_memory, the_ring_follows_what_is_held,
                                   out_of_order_filled_backwards, offset_overflow_ignored,
                                   no_memory_nothing_stored,    ranges_full_in_order_bytes_still_taken,
                                   random_against_flat_array};
