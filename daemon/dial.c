@@ -513,12 +513,18 @@ static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct 
     trk_loop_later(d->loop, &c->task);
 }
 
-static bool is_stateless(const struct trk_dialled *c)
+/* An established connection's packet found no port. Unmodified servers' soft state is gone with it; a stateless service
+ * goes on when it is back, and the engine has a limit. */
+static void refused(struct trk_dialled *c, const uint8_t *pkt, size_t len)
 {
-    struct trk_client_info info = {.stateless = false};
-    if (c->client != NULL)
-        trk_client_get_info(c->client, &info);
-    return info.stateless;
+    struct trk_client_info info;
+    if (c->client == NULL)
+        return;
+    trk_client_get_info(c->client, &info);
+    if (!info.stateless && c->refused_ns == 0)
+        c->refused_ns = now_ns(c);
+    trk_client_unreached(c->client, now_ns(c), pkt, len);
+    trk_loop_later(c->d->loop, &c->task);
 }
 
 static void on_error(struct trk_daemon *d, struct trk_port *port, const struct trk_udp_error *error)
@@ -534,8 +540,8 @@ static void on_error(struct trk_daemon *d, struct trk_port *port, const struct t
         return;
     if (c->state == TRK_DIAL_RACING)
         trk_dial_race_refused(c, &error->remote, NULL);
-    else if (error->kind == TRK_UDP_ERR_REFUSED && c->refused_ns == 0 && !is_stateless(c))
-        c->refused_ns = now_ns(c); /* a stateless service goes on when it is back; the engine has a limit */
+    else if (error->kind == TRK_UDP_ERR_REFUSED)
+        refused(c, error->payload, error->payload_len_bytes);
 }
 
 const struct trk_port_ops trk_dial_ports = {.packet = on_packet, .error = on_error};

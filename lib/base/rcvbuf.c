@@ -138,16 +138,11 @@ int trk_rcvbuf_peek(const struct trk_rcvbuf *b, struct iovec iov[2])
     return 2;
 }
 
-static bool is_empty(const struct trk_rcvbuf *b)
-{
-    return b->head == b->una && b->above.n == 0;
-}
-
 void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t n)
 {
     TRK_ASSERT(n <= b->una - b->head);
     b->head += n;
-    if (!is_empty(b))
+    if (!trk_rcvbuf_is_spare(b))
         return;
     b->loose = b->most > b->cap / 4 ? 0 : b->loose + 1;
     b->most = 0;
@@ -157,6 +152,6 @@ void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t 
 
 void trk_rcvbuf_trim(struct trk_rcvbuf *b, const struct trk_mem *mem)
 {
-    if (is_empty(b))
+    if (trk_rcvbuf_is_spare(b))
         free_ring(b, mem);
 }

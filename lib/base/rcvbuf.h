@@ -46,6 +46,12 @@ int trk_rcvbuf_peek(const struct trk_rcvbuf *b, struct iovec iov[2]);
  * been too large for long. */
 void trk_rcvbuf_consume(struct trk_rcvbuf *b, const struct trk_mem *mem, size_t n);
 
+/* Holds it nothing, and memory for it? */
+static inline bool trk_rcvbuf_is_spare(const struct trk_rcvbuf *b)
+{
+    return b->cap != 0 && b->head == b->una && b->above.n == 0;
+}
+
 /* Gives an empty ring back: for when the stream is idle. */
 void trk_rcvbuf_trim(struct trk_rcvbuf *b, const struct trk_mem *mem);
 

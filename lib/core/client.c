@@ -251,9 +251,20 @@ static void cannot_open(struct trk_client *c, uint64_t now_ns)
 }
 
 /*
- * The service is not there, and will be: nothing counts as lost, no timer backs off, and one request asks
- * from time to time.
+ * The service is not there, and will be, as is said since `since` (0: now): nothing counts as lost, no timer
+ * backs off, and one request asks from time to time.
  */
+static void wait_for_service(struct trk_client *c, uint64_t now_ns, uint64_t since)
+{
+    if (trk_uc_idle(c)) /* another answer came before it: there is nothing to ask again */
+        return;
+    c->away_since_ns = since != 0 ? since : now_ns;
+    if (since == 0)
+        c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * MS_NS;
+    if (now_ns - c->away_since_ns >= TRK_AWAY_LIMIT_MS * MS_NS)
+        trk_client_fail(c, TRK_E_RESET);
+}
+
 static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a)
 {
     uint64_t since = c->away_since_ns;
@@ -262,13 +273,18 @@ static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt
         trk_epoch_take_cont(c, now_ns, a->cont, a->cont_len, false);
     trk_up_again(c, a->reqno, false);
     heard(c, now_ns, a->reqno, &a->c);
-    if (trk_uc_idle(c)) /* another answer came before it: there is nothing to ask again */
+    wait_for_service(c, now_ns, since);
+}
+
+void trk_client_unreached(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
+{
+    uint32_t reqno;
+    if (c->state != TRK_CLIENT_OPEN || !c->stateless ||
+        trk_wire_read_reqno(pkt, len, &reqno) != TRK_OK || !plausible(c, reqno))
         return;
-    c->away_since_ns = since != 0 ? since : now_ns;
-    if (since == 0)
-        c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * MS_NS;
-    if (now_ns - c->away_since_ns >= TRK_AWAY_LIMIT_MS * MS_NS)
-        trk_client_fail(c, TRK_E_RESET);
+    trk_epoch_unsent(c, reqno, 0, true, 0);
+    trk_up_again(c, reqno, false);
+    wait_for_service(c, now_ns, c->away_since_ns);
 }
 
 /* A handler saw none of this request's uplink bytes; none of any under way in a space that has ended. */
@@ -456,6 +472,11 @@ static uint64_t keepalive_deadline(const struct trk_client *c)
     return last + c->keepalive_ns;
 }
 
+static uint64_t trim_deadline(const struct trk_client *c)
+{
+    return trk_rcvbuf_is_spare(&c->down) ? c->quiet_ns + TRK_RING_IDLE_MS * MS_NS : TRK_NEVER_NS;
+}
+
 uint64_t trk_client_deadline(const struct trk_client *c)
 {
     uint64_t at = TRK_NEVER_NS;
@@ -467,6 +488,7 @@ uint64_t trk_client_deadline(const struct trk_client *c)
             return c->away_next_ns;
         at = trk_min64(trk_ask_deadline(c), probe_deadline(c));
         at = trk_min64(at, trk_up_deadline(c));
+        at = trk_min64(at, trim_deadline(c));
         return trk_min64(at, keepalive_deadline(c));
     case TRK_CLIENT_FAILED:
         return c->resets_left > 0 ? c->reset_next_ns : TRK_NEVER_NS;
@@ -497,7 +519,6 @@ static void expire_keepalive(struct trk_client *c, uint64_t now_ns)
         enter(c, TRK_CLIENT_CLOSED);
         return;
     }
-    trk_rcvbuf_trim(&c->down, &c->ring_mem);
     c->keepalive = true;
     if (c->cur.n_asked + c->old.n_asked == 0)
         c->refresh_due = true; /* the range may be used up, and the request that said so lost */
@@ -520,8 +541,12 @@ void trk_client_expire(struct trk_client *c, uint64_t now_ns)
     }
     if (c->away_since_ns != 0) {
         c->keepalive = now_ns >= c->away_next_ns;
+        if (c->keepalive)
+            trk_up_again(c, 0, true);
         return;
     }
+    if (now_ns >= trim_deadline(c))
+        trk_rcvbuf_trim(&c->down, &c->ring_mem);
     trk_uc_expire(c, now_ns);
     expire_asks(c, now_ns);
     trk_up_expire(c, now_ns);

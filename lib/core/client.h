@@ -71,6 +71,12 @@ void trk_client_free(struct trk_client *c);
  * (counted by the caller); the state may have changed.
  */
 int trk_client_read(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len);
+/*
+ * ICMP says that nobody has the port that this packet of ours went to (its beginning is enough). Of a
+ * stateless service that is as if it had answered AWAY: it is not there now, and nothing was lost on the
+ * way. Others are not waited for, nothing changes.
+ */
+void trk_client_unreached(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len);
 
 /*
  * The end of a receive batch: asks are decided here, once per batch rather than once per packet.

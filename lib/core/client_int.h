@@ -47,6 +47,7 @@ enum {
     TRK_UCONTS_HELD_MAX = 8, /* a state or two, and places in them */
     TRK_AWAY_AGAIN_MS = 500, /* a service that restarts is missed for no longer */
     TRK_AWAY_LIMIT_MS = 60000,
+    TRK_RING_IDLE_MS = 2000, /* an empty ring is given back */
     TRK_UP_ROOM_BYTES = 256, /* of a REQUEST, kept from asks if uplink bytes wait */
 };
 

@@ -418,8 +418,13 @@ START_TEST(idle_sends_nothing_and_wakes_after_any_time)
 {
     struct bench b;
     answered(&b);
+    trk_client_down_consume(b.c, b.now_ns, 300);
     drain(&b);
     ck_assert_uint_eq(b.n_out, 0);
+    long blocks = b.mem.blocks;
+    pass(&b, 2000); /* the ring that received is given back */
+    ck_assert_uint_eq(b.n_out, 0);
+    ck_assert_int_lt(b.mem.blocks, blocks);
     ck_assert_uint_eq(trk_client_deadline(b.c), TRK_NEVER_NS);
     pass(&b, 3600 * 1000);
     ck_assert_uint_eq(b.n_out, 0);
@@ -486,7 +491,7 @@ START_TEST(away_is_nothing_to_who_waits_for_nothing)
     give_ack(&b, TRK_REASON_AWAY, NULL, NULL); /* to a request that a later one's answer overtook */
     drain(&b);
     ck_assert_uint_eq(b.n_out, 0);
-    pass(&b, 1000);
+    pass(&b, 2000);
     ck_assert_uint_eq(b.n_out, 0);
     ck_assert_uint_eq(trk_client_deadline(b.c), TRK_NEVER_NS);
     pass(&b, 3600 * 1000);
@@ -498,6 +503,50 @@ START_TEST(away_is_nothing_to_who_waits_for_nothing)
     pass(&b, 500);
     ck_assert_uint_eq(b.n_out, 1);
     ck_assert_uint_eq(b.q.up_len, 10);
+    done(&b);
+}
+END_TEST
+
+/* ICMP is limited in rate: some requests meet silence. */
+START_TEST(a_closed_port_is_asked_twice_a_second_until_it_is_silence)
+{
+    struct bench b;
+    unsigned sent = 0, ms = 0;
+    asked(&b);
+    trk_client_unreached(b.c, b.now_ns, b.out[0], 16);
+    for (; trk_client_state(b.c) == TRK_CLIENT_OPEN && ms < 1000000; ms += 10) {
+        pass(&b, 10);
+        for (unsigned i = 0; i < b.n_out; i++) {
+            ck_assert_uint_eq(b.q.up_len, 100);
+            if (sent++ % 3 == 0)
+                trk_client_unreached(b.c, b.now_ns, b.out[i], b.out_len[i]);
+        }
+    }
+    ck_assert_int_eq(trk_client_error(b.c), TRK_E_RESET);
+    ck_assert_uint_ge(ms, 60000);
+    ck_assert_uint_ge(sent, ms / 500 - 10);
+    ck_assert_uint_le(sent, ms / 500 + 1);
+    done(&b);
+}
+END_TEST
+
+START_TEST(a_port_that_is_open_again_is_used_at_once)
+{
+    static const uint8_t cut[15]; /* less than a number, and not ours */
+    struct bench b;
+    asked(&b);
+    trk_client_unreached(b.c, b.now_ns, cut, sizeof cut);
+    trk_client_unreached(b.c, b.now_ns, b.out[0], 15);
+    trk_client_unreached(b.c, b.now_ns, b.out[0], b.out_len[0]);
+    pass(&b, 499);
+    ck_assert_uint_eq(b.n_out, 0);
+    pass(&b, 1);
+    ck_assert_uint_eq(b.n_out, 1);
+    ck_assert_uint_eq(b.q.up_len, 100);
+    give_ack(&b, TRK_REASON_STALE, NULL, NULL); /* a server with a new table */
+    drain(&b);
+    ck_assert_uint_ge(b.n_out, 1);
+    ck_assert_uint_eq(b.q.up_len, 100);
     done(&b);
 }
 END_TEST
@@ -581,6 +630,8 @@ int main(void)
         closed_when_both_ends_are_there,
         away_is_asked_twice_a_second_for_a_minute,
         away_is_nothing_to_who_waits_for_nothing,
+        a_closed_port_is_asked_twice_a_second_until_it_is_silence,
+        a_port_that_is_open_again_is_used_at_once,
         what_is_held_no_more_is_sent_again,
         all_of_a_request_fits_the_packet,
     };
