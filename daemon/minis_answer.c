@@ -80,7 +80,7 @@ static void go_on(struct trk_slot *slot, const struct trk_checked *c)
 static bool show_again(struct trk_service *s, struct trk_slot *slot, const struct trk_checked *c)
 {
     struct trk_mini_input in = c->in;
-    slot->kind = (uint8_t)trk_mini_again(&s->all->core, &slot->ticket, &in);
+    slot->kind = (uint8_t)trk_mini_again(&s->all->core, trk_loop_wall_us(s->all->d->loop), &slot->ticket, &in);
     slot->request_len = (uint32_t)in.request_len;
     slot->request_end = in.request_end;
     slot->held = in.held;

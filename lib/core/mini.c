@@ -94,6 +94,8 @@ bool trk_mini_take(struct trk_mini *m, uint64_t now_us, const struct trk_request
     take_uplink(m, now_us, req, ev);
     if (grants_nothing(req))
         return false;
+    if (ev->in.held && !trk_reasm_show(m->reasm, now_us, t->to.conn, t->ucont.up))
+        show(t, &ev->in, NULL, 0, false, false);
     if (ev->in.request_len > 0 || ev->in.request_end)
         ev->kind = ev->in.request_end ? TRK_MINI_CLOSED : TRK_MINI_REQUEST;
     else if (can_give(t))
@@ -105,10 +107,11 @@ bool trk_mini_take(struct trk_mini *m, uint64_t now_us, const struct trk_request
     return true;
 }
 
-enum trk_mini_kind trk_mini_again(struct trk_mini *m, struct trk_ticket *t,
+enum trk_mini_kind trk_mini_again(struct trk_mini *m, uint64_t now_us, struct trk_ticket *t,
                                   struct trk_mini_input *in)
 {
     show_held(m, t, in);
+    trk_reasm_show(m->reasm, now_us, t->to.conn, t->ucont.up);
     return in->request_end ? TRK_MINI_CLOSED : TRK_MINI_REQUEST;
 }
 

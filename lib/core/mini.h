@@ -131,7 +131,7 @@ int trk_mini_plan(struct trk_mini *m, uint64_t now_us, struct trk_ticket *t,
 
 /* After TRK_E_AGAIN: all request bytes that there are now. Returns TRK_MINI_REQUEST or
  * TRK_MINI_CLOSED. in->request is good until the next call. */
-enum trk_mini_kind trk_mini_again(struct trk_mini *m, struct trk_ticket *t,
+enum trk_mini_kind trk_mini_again(struct trk_mini *m, uint64_t now_us, struct trk_ticket *t,
                                   struct trk_mini_input *in);
 
 /* The ACK for a request that no handler sees: length, written to buf (TRK_REPLY_BYTES_MAX); 0

@@ -12,6 +12,8 @@ struct trk_reasm_entry {
     uint64_t fin;  /* offset of the client's FIN; NEVER */
     uint64_t need_up; /* from where on `need` bytes are waited for */
     size_t need;
+    uint64_t shown_up; /* a handler sees what is there from here on, */
+    uint64_t shown_us; /* since then; 0: none does */
     uint8_t *buf;
     size_t cap;             /* at most TRK_MINI_UP_WINDOW_BYTES */
     struct trk_ranges have; /* stream offsets, within [base, base + cap) */
@@ -226,6 +228,20 @@ bool trk_reasm_peek(const struct trk_reasm *r, uint64_t conn, uint64_t up, const
     return *len > 0 || *fin;
 }
 
+bool trk_reasm_show(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_t up)
+{
+    struct trk_reasm_entry *e = find(r, conn);
+    if (e == NULL)
+        return true;
+    bool shown = e->shown_us != 0 && e->shown_up == up && now_us >= e->shown_us &&
+                 now_us - e->shown_us < TRK_REASM_SHOWN_US;
+    if (shown)
+        return false;
+    e->shown_up = up;
+    e->shown_us = now_us;
+    return true;
+}
+
 bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn)
 {
     return find(r, conn) != NULL;
@@ -234,7 +250,10 @@ bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn)
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up)
 {
     struct trk_reasm_entry *e = find(r, conn);
-    if (e == NULL || up <= e->base)
+    if (e == NULL)
+        return;
+    e->shown_us = 0;
+    if (up <= e->base)
         return;
     forward(r, e, up);
     if (is_empty(e))

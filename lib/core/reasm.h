@@ -21,6 +21,7 @@ enum {
     TRK_REASM_ENTRIES_DEFAULT = 4096,
     TRK_REASM_RANGES_MAX = 64,   /* of one entry: every second packet of a window */
     TRK_REASM_AGE_US = 10000000, /* as the freshness: older bytes would not be continued */
+    TRK_REASM_SHOWN_US = 5000,   /* a handler that has not answered by then may be asked again */
 };
 #define TRK_REASM_BYTES_DEFAULT (UINT64_C(64) << 20)
 
@@ -59,10 +60,17 @@ int trk_reasm_add(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_t 
 bool trk_reasm_peek(const struct trk_reasm *r, uint64_t conn, uint64_t up, const uint8_t **bytes,
                     size_t *len, bool *fin);
 
+/*
+ * What is there from `up` on is going to be shown to a handler. False: it has been less than
+ * TRK_REASM_SHOWN_US ago, and no answer came since (trk_reasm_consume()). Each packet of a train that
+ * brings more than is needed would show all of it again.
+ */
+bool trk_reasm_show(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_t up);
+
 /* Is anything held for this connection, wherever it is? */
 bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn);
 
-/* All below `up` was consumed; the entry goes when nothing is left. */
+/* A handler has answered, and consumed all below `up`; the entry goes when nothing is left. */
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up);
 
 /* A handler that has consumed all below `up` needs n bytes from there on before it can do anything:

@@ -183,7 +183,7 @@ static int show_again(struct msk_embed *e, struct msk_embed_job *j)
 {
     struct trk_mini_input in = j->in;
     uint8_t *old = j->big;
-    enum trk_mini_kind kind = trk_mini_again(&e->mini, &j->ticket, &in);
+    enum trk_mini_kind kind = trk_mini_again(&e->mini, e->now_us, &j->ticket, &in);
     j->big = NULL;
     if (j->job.detached)
         e->n_detached--;

@@ -399,6 +399,6 @@ void simmini_request(struct simserver *s, const struct trk_request *req)
         run_handler(&w);
         if (send_answer(&w, object))
             return;
-        (void)trk_mini_again(&mini, &ev.ticket, &ev.in);
+        (void)trk_mini_again(&mini, now_us, &ev.ticket, &ev.in);
     } while (true);
 }

@@ -180,6 +180,27 @@ START_TEST(what_is_needed_is_counted_from_where_it_was_seen)
 }
 END_TEST
 
+START_TEST(what_a_handler_sees_is_not_shown_to_another)
+{
+    begin(4, 1 << 20);
+    ck_assert(trk_reasm_show(&r, 1000, 7, 0)); /* nothing is held: nothing to remember */
+    ck_assert(trk_reasm_show(&r, 1000, 7, 0));
+    ck_assert_int_eq(add(7, 0, 0, 1000, false), TRK_OK);
+    ck_assert(trk_reasm_show(&r, 1000, 7, 0));
+    ck_assert(!trk_reasm_show(&r, 1000 + TRK_REASM_SHOWN_US - 1, 7, 0));
+    ck_assert(trk_reasm_show(&r, 1000 + TRK_REASM_SHOWN_US, 7, 0)); /* it may have died */
+    ck_assert(!trk_reasm_show(&r, 1001 + TRK_REASM_SHOWN_US, 7, 0));
+    ck_assert(trk_reasm_show(&r, 10, 7, 0)); /* the clock was set back */
+    trk_reasm_consume(&r, 7, 0); /* answered, and none consumed */
+    ck_assert(trk_reasm_show(&r, 20, 7, 0));
+    ck_assert(trk_reasm_show(&r, 20, 7, 500)); /* another continuation */
+    ck_assert(!trk_reasm_show(&r, 21, 7, 500));
+    trk_reasm_consume(&r, 7, 600);
+    ck_assert(trk_reasm_show(&r, 22, 7, 600));
+    end();
+}
+END_TEST
+
 START_TEST(entries_at_the_bound_and_one_past)
 {
     begin(3, 1 << 20);
@@ -325,7 +346,8 @@ int main(void)
                             older_continuation_goes_back_with_what_is_held,
                             newer_continuation_drops_what_it_has_consumed,
                             what_is_needed_is_counted_from_where_it_was_seen,
-                            entries_at_the_bound_and_one_past,
+                            what_a_handler_sees_is_not_shown_to_another,
+        entries_at_the_bound_and_one_past,
                             bytes_at_the_bound_and_one_past,
                             ranges_at_the_bound_and_one_past,
                             ranges_too_far_to_be_named_are_not,
