@@ -258,8 +258,8 @@ static uint64_t next_deadline(const struct trk_served *c)
         at = earlier(at, c->retry_ns);
     if (c->owed_ns != 0)
         at = earlier(at, c->owed_ns + conf->ack_delay_us * UINT64_C(1000));
-    if (has_rings(c))
-        at = earlier(at, c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
+    if (has_rings(c)) /* where they are not empty by then: a silent client, or application */
+        at = earlier(at, is_idle(c) ? now_ns(c) + SECOND_NS : c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
     if (c->orphan_ns != 0)
         at = earlier(at, orphan_deadline(c));
     return at;
@@ -302,10 +302,7 @@ static void timer_fired(struct trk_timer *t)
     }
     if (c->owed_ns != 0 && now_ns(c) >= c->owed_ns + c->d->conf.ack_delay_us * UINT64_C(1000))
         trk_compat_ack(c, NULL, 0);
-    if (c->state != TRK_SERVED_LINGERING && has_rings(c) && is_idle(c))
-        trk_loop_arm(c->d->loop, t, now_ns(c) + SECOND_NS); /* a silent client, or application: look again later */
-    else
-        trk_loop_arm(c->d->loop, t, next_deadline(c));
+    trk_loop_arm(c->d->loop, t, next_deadline(c));
 }
 
 /* ---- the end of a round ---- */
