@@ -205,10 +205,12 @@ static bool deliver(struct trk_served *c)
             return false;
         trk_rcvbuf_consume(&c->soft.up, &c->d->buffers.mem, (size_t)done);
         c->bytes_up += (uint64_t)done;
+        c->up_ns = now_ns(c);
     }
     if (!c->fin_written && trk_soft_up_eof(&c->soft)) {
         c->fin_written = true;
         trk_applink_finish_writing(&c->link);
+        trk_rcvbuf_trim(&c->soft.up, &c->d->buffers.mem);
     }
     return true;
 }
@@ -238,14 +240,15 @@ static bool is_orphan(struct trk_served *c)
     return now_ns(c) >= orphan_deadline(c);
 }
 
-static bool has_rings(const struct trk_served *c)
+static bool is_idle(const struct trk_served *c, uint64_t since_ns)
 {
-    return c->down.cap != 0 || c->soft.up.cap != 0;
+    return now_ns(c) >= since_ns + RING_IDLE_SECONDS * SECOND_NS;
 }
 
-static bool is_idle(const struct trk_served *c)
+/* When to look at a ring: once a second where it is not empty by then (a silent client, or application). */
+static uint64_t ring_deadline(const struct trk_served *c, uint64_t since_ns)
 {
-    return now_ns(c) >= c->heard_ns + RING_IDLE_SECONDS * SECOND_NS;
+    return is_idle(c, since_ns) ? now_ns(c) + SECOND_NS : since_ns + RING_IDLE_SECONDS * SECOND_NS;
 }
 
 static uint64_t next_deadline(const struct trk_served *c)
@@ -258,8 +261,10 @@ static uint64_t next_deadline(const struct trk_served *c)
         at = earlier(at, c->retry_ns);
     if (c->owed_ns != 0)
         at = earlier(at, c->owed_ns + conf->ack_delay_us * UINT64_C(1000));
-    if (has_rings(c)) /* where they are not empty by then: a silent client, or application */
-        at = earlier(at, is_idle(c) ? now_ns(c) + SECOND_NS : c->heard_ns + RING_IDLE_SECONDS * SECOND_NS);
+    if (c->down.cap != 0)
+        at = earlier(at, ring_deadline(c, c->heard_ns));
+    if (c->soft.up.cap != 0)
+        at = earlier(at, ring_deadline(c, c->up_ns));
     if (c->orphan_ns != 0)
         at = earlier(at, orphan_deadline(c));
     return at;
@@ -285,11 +290,10 @@ static bool time_out(struct trk_served *c)
     }
     if (c->state == TRK_SERVED_QUEUED && now >= c->retry_ns && !knock(c))
         return false;
-    if (is_idle(c)) {
-        if (c->down.from == c->down.to)
-            give_ring_back(c);
+    if (is_idle(c, c->heard_ns) && c->down.from == c->down.to)
+        give_ring_back(c);
+    if (is_idle(c, c->up_ns))
         trk_rcvbuf_trim(&c->soft.up, &c->d->buffers.mem);
-    }
     return !is_orphan(c);
 }
 
@@ -431,7 +435,7 @@ static struct trk_served *make(struct trk_daemon *d, const struct trk_udp_path *
     c->remote = path->remote;
     trk_sockaddr_set_port(&c->remote, req->secret.client_port);
     c->first_issued_us = req->cont_issued_us;
-    c->heard_ns = c->since_ns = now_ns(c);
+    c->heard_ns = c->since_ns = c->up_ns = now_ns(c);
     c->link.fd = c->link.dup = -1;
     if (trk_soft_init(&c->soft, &d->server, req, d->conf.up_window_bytes, trk_loop_wall_us(d->loop)) != TRK_OK ||
         !enter(d->compat, c)) {

@@ -46,6 +46,7 @@ struct trk_served {
     bool abortive;        /* SO_LINGER {1, 0}: its close is a reset */
     bool dead;            /* being freed */
     uint64_t heard_ns;    /* last packet */
+    uint64_t up_ns;       /* when the application was given uplink bytes last */
     uint64_t owed_ns;     /* since when an answer is owed; 0: none is */
     uint64_t retry_ns;    /* QUEUED: next try */
     uint64_t since_ns;    /* of the present state */

@@ -86,6 +86,7 @@ static bool show_again(struct trk_service *s, struct trk_slot *slot, const struc
     slot->held = in.held;
     if (trk_minis_show(s, slot, trk_slots_renew(&s->slots, slot), &in) == 0)
         return true;
+    trk_reasm_consume(&s->all->reasm, slot->ticket.to.conn, 0);
     trk_minis_ack(s->all, &slot->ticket, TRK_REASON_AWAY, &slot->path);
     return false;
 }

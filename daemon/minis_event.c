@@ -117,5 +117,6 @@ void trk_minis_request(struct trk_minis *m, const struct trk_udp_path *path, con
         return;
     s->full++;
     d->count.mini_full++;
+    trk_reasm_consume(&m->reasm, ev->ticket.to.conn, 0);
     trk_minis_ack(m, &ev->ticket, TRK_REASON_AWAY, path);
 }

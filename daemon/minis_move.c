@@ -94,8 +94,10 @@ static void forget_all(struct trk_service *s, const uint8_t *list, size_t len, u
     bool wild;
     for (uint32_t i = 0; i < n && trk_rec_unlist(list, len, &at, &e) == 0; i++) {
         struct trk_slot *slot = trk_slots_find(&s->slots, e.handle, &wild);
-        if (slot != NULL) /* named twice: gone the second time */
-            trk_slots_give(&s->slots, slot);
+        if (slot == NULL) /* named twice: gone the second time */
+            continue;
+        trk_reasm_consume(&s->all->reasm, slot->ticket.to.conn, 0);
+        trk_slots_give(&s->slots, slot);
     }
 }
 

@@ -261,8 +261,6 @@ static void wait_for_service(struct trk_client *c, uint64_t now_ns, uint64_t sin
     c->away_since_ns = since != 0 ? since : now_ns;
     if (since == 0)
         c->away_next_ns = now_ns + TRK_AWAY_AGAIN_MS * MS_NS;
-    if (now_ns - c->away_since_ns >= TRK_AWAY_LIMIT_MS * MS_NS)
-        trk_client_fail(c, TRK_E_RESET);
 }
 
 static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a)
@@ -274,17 +272,22 @@ static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt
     trk_up_again(c, a->reqno, false);
     heard(c, now_ns, a->reqno, &a->c);
     wait_for_service(c, now_ns, since);
+    if (c->away_since_ns != 0 && now_ns - c->away_since_ns >= TRK_AWAY_LIMIT_MS * MS_NS)
+        trk_client_fail(c, TRK_E_RESET);
 }
 
 void trk_client_unreached(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, size_t len)
 {
+    uint64_t cid;
     uint32_t reqno;
     if (c->state != TRK_CLIENT_OPEN || !c->stateless ||
-        trk_wire_read_reqno(pkt, len, &reqno) != TRK_OK || !plausible(c, reqno))
+        trk_wire_read_reqno(pkt, len, &cid, &reqno) != TRK_OK || cid != c->conf.cid ||
+        !plausible(c, reqno))
         return;
     trk_epoch_unsent(c, reqno, 0, true, 0);
     trk_up_again(c, reqno, false);
-    wait_for_service(c, now_ns, c->away_since_ns);
+    if (trk_newer32(reqno, c->sampled_reqno)) /* else it is there again, or was elsewhere */
+        wait_for_service(c, now_ns, c->away_since_ns);
 }
 
 /* A handler saw none of this request's uplink bytes; none of any under way in a space that has ended. */
@@ -474,7 +477,7 @@ static uint64_t keepalive_deadline(const struct trk_client *c)
 
 static uint64_t trim_deadline(const struct trk_client *c)
 {
-    return trk_rcvbuf_is_spare(&c->down) ? c->quiet_ns + TRK_RING_IDLE_MS * MS_NS : TRK_NEVER_NS;
+    return trk_rcvbuf_is_spare(&c->down) ? c->taken_ns + TRK_RING_IDLE_MS * MS_NS : TRK_NEVER_NS;
 }
 
 uint64_t trk_client_deadline(const struct trk_client *c)
@@ -575,7 +578,10 @@ void trk_client_down_consume(struct trk_client *c, uint64_t now_ns, size_t n)
         c->backoff = 0;
         c->progress_ns = now_ns;
     }
+    c->taken_ns = now_ns;
     trk_rcvbuf_consume(&c->down, &c->ring_mem, n);
+    if (trk_client_down_eof(c))
+        trk_rcvbuf_trim(&c->down, &c->ring_mem);
     uint64_t room = trk_rcvbuf_limit(&c->down) - trk_min64(c->ask_off, trk_rcvbuf_limit(&c->down));
     if (c->rwnd_blocked && room >= c->down.window / 4)
         c->ask_now = true;

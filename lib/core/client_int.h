@@ -172,6 +172,7 @@ struct trk_client {
     bool probed;
     uint64_t heard_ns;
     uint64_t keepalive_ns; /* interval */
+    uint64_t taken_ns;     /* when the application took downlink bytes last */
     uint64_t quiet_ns;     /* since when nothing happened: keep-alives count from here */
     unsigned cannot_open;
     uint64_t cannot_open_ns;

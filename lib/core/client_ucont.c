@@ -169,6 +169,7 @@ static void take_more_up(struct trk_client *c, const struct trk_ucont *u)
     while (c->n_held > 0 && newest(c)->u.state == u->state && newest(c)->u.from >= u->from)
         c->n_held--;
     c->limbo_ns = c->limbo_up = 0;
+    c->poke = c->up.n > 0 && c->up.in_flight == 0 && c->up.next > u->up; /* it may have seen no more yet */
 }
 
 /* A place further on in a state that is held. */

@@ -70,7 +70,8 @@ bool trk_reasm_show(struct trk_reasm *r, uint64_t now_us, uint64_t conn, uint64_
 /* Is anything held for this connection, wherever it is? */
 bool trk_reasm_holds(const struct trk_reasm *r, uint64_t conn);
 
-/* A handler has answered, and consumed all below `up`; the entry goes when nothing is left. */
+/* A handler has answered, and consumed all below `up`; the entry goes when nothing is left. With 0: no
+ * handler will answer what trk_reasm_show() was for. */
 void trk_reasm_consume(struct trk_reasm *r, uint64_t conn, uint64_t up);
 
 /* A handler that has consumed all below `up` needs n bytes from there on before it can do anything:

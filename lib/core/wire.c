@@ -158,13 +158,14 @@ static int read_asks(struct trk_rd *r, struct trk_request_pkt *q)
     return total > TRK_GRANTS_MAX ? TRK_E_FIELD : TRK_OK;
 }
 
-int trk_wire_read_reqno(const uint8_t *pkt, size_t len, uint32_t *reqno)
+int trk_wire_read_reqno(const uint8_t *pkt, size_t len, uint64_t *cid, uint32_t *reqno)
 {
     struct trk_rd r = trk_rd_make(pkt, len);
     struct trk_common c;
     int rc = begin(&r, &c, TRK_TYPE_REQUEST, TRK_REQ_KNOWN);
     if (rc != TRK_OK)
         return rc;
+    *cid = c.cid;
     *reqno = trk_rd_u32(&r);
     return trk_rd_ok(&r) ? TRK_OK : TRK_E_SHORT;
 }

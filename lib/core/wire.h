@@ -267,9 +267,9 @@ struct trk_reset_pkt {
 int trk_wire_common(const uint8_t *pkt, size_t len, struct trk_common *out)
     __attribute__((warn_unused_result));
 
-/* The number of a REQUEST, of which there may be no more than the beginning. Returns as the
- * decoders. */
-int trk_wire_read_reqno(const uint8_t *pkt, size_t len, uint32_t *reqno)
+/* Connection and number of a REQUEST, of which there may be no more than the beginning. Returns as
+ * the decoders. */
+int trk_wire_read_reqno(const uint8_t *pkt, size_t len, uint64_t *cid, uint32_t *reqno)
     __attribute__((warn_unused_result));
 
 /* Decoders: TRK_OK, TRK_E_SHORT, TRK_E_VERSION, TRK_E_TYPE or TRK_E_FIELD. What `out` borrows lives

@@ -129,7 +129,8 @@ static void on_error(void *arg, const struct trk_udp_error *e)
     struct msk_client *c = arg;
     if (!c->open && (e->kind == TRK_UDP_ERR_REFUSED || e->kind == TRK_UDP_ERR_UNREACHABLE))
         msk_open_refused(c, &e->remote);
-    else if (c->open && e->kind == TRK_UDP_ERR_REFUSED)
+    else if (c->open && e->kind == TRK_UDP_ERR_REFUSED &&
+             trk_sockaddr_equal(&e->remote, &c->path.remote))
         trk_client_unreached(c->engine, c->now_ns, e->payload, e->payload_len_bytes);
 }
 

@@ -45,20 +45,20 @@ static void send_reset(struct msk_embed *e, const struct trk_udp_path *path,
         msk_embed_send(e, path, pkt, (size_t)n);
 }
 
-/* No memory, or too many wait: as if the network had lost it. */
-static void make_job(struct msk_embed *e, const struct trk_udp_path *path)
+static bool make_job(struct msk_embed *e, const struct trk_udp_path *path)
 {
     struct msk_embed_job *j = e->n_pending < MSK_PENDING_MAX ? msk_embed_job(e) : NULL;
     if (j == NULL)
-        return;
+        return false;
     j->ticket = e->mev.ticket;
     j->path = *path;
     if (msk_embed_hold(j, &e->mev.in) != 0) {
         msk_embed_done(e, j);
-        return;
+        return false;
     }
     msk_embed_show(j, e->mev.kind);
     msk_embed_push(e, j);
+    return true;
 }
 
 static void on_request(struct msk_embed *e, const struct trk_udp_path *path)
@@ -77,7 +77,8 @@ static void on_request(struct msk_embed *e, const struct trk_udp_path *path)
     if (trk_mini_take(&e->mini, e->now_us, req, e->want_new, &e->mev)) {
         if (e->mev.kind == TRK_MINI_MORE)
             trk_handed_cut(&e->handed, e->now_us, &e->mev.ticket);
-        make_job(e, path);
+        if (!make_job(e, path)) /* no memory, or too many wait: as if the network had lost it */
+            trk_reasm_consume(&e->reasm, e->mev.ticket.to.conn, 0);
     } else
         send_ack(e, path, &e->mev.ticket, TRK_REASON_OK);
 }
