@@ -21,7 +21,7 @@ enum {
 bool password_line(char line[PASSWORD_LINE_BYTES], const char *name, const char *password,
                    unsigned cost);
 /* Whether the file has this user with this password. It takes as long for a user that it does not
- * have. */
+ * have, where its last line is of the same cost. */
 bool password_check(const char *path, const char *name, const char *password);
 
 #endif

@@ -1,4 +1,3 @@
-# The only user of OpenSSL but for examples/upload.
 # Alone in lib/ uses OpenSSL.
 noinst_LTLIBRARIES += %D%/libcrypto.la
 %C%_libcrypto_la_SOURCES = \

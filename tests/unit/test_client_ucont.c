@@ -573,6 +573,33 @@ START_TEST(a_port_that_is_open_again_is_used_at_once)
 }
 END_TEST
 
+/* A handler consumes a part, in the state that it was in; what is left came after it had looked. */
+START_TEST(what_is_left_of_a_state_that_goes_on_is_asked_for_at_once)
+{
+    struct bench b;
+    struct say s = {.state = 5, .up = 100, .end = OPEN_END};
+    struct trk_up_state up = {.ack = 100, .n_sacks = 1, .sack = {{100, 110}}};
+    asked(&b);
+    give_ack(&b, TRK_REASON_OK, &s, NULL);
+    drain(&b);
+    commit(&b, 10);
+    drain(&b);
+    give_ack(&b, TRK_REASON_OK, NULL, &up);
+    drain(&b);
+    s.after = 5;
+    s.up = 105;
+    up.sack[0].start = 105;
+    give_ack(&b, TRK_REASON_OK, &s, &up);
+    drain(&b);
+    ck_assert_uint_eq(b.n_out, 1);
+    ck_assert_uint_eq(presented(&b), 5);
+    ck_assert_uint_eq(b.q.up_len, 0);
+    drain(&b);
+    ck_assert_uint_eq(b.n_out, 0);
+    done(&b);
+}
+END_TEST
+
 START_TEST(what_is_held_no_more_is_sent_again)
 {
     struct bench b;
@@ -655,6 +682,7 @@ int main(void)
         a_closed_port_is_asked_twice_a_second_until_it_is_silence,
         a_port_that_is_open_again_is_used_at_once,
         what_was_answered_says_nothing_of_the_port_now,
+        what_is_left_of_a_state_that_goes_on_is_asked_for_at_once,
         what_is_held_no_more_is_sent_again,
         all_of_a_request_fits_the_packet,
     };
