@@ -235,6 +235,20 @@ static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t ts, bool late
     t->high_sent = trk_max64(t->high_sent, seq);
 }
 
+/*
+ * All up to seq follows in the train of a packet that has just come, so it is on its way, however long
+ * ago it was asked for: long, where it was credit. It is missing once an answer to a request from after
+ * that which the train answers has come; after now, if the train answers none.
+ */
+static void follows_up_to(struct trk_track *t, uint64_t seq, uint32_t us)
+{
+    if (seq > t->high_asked)
+        seq = t->high_asked;
+    for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++)
+        trk_track_at(t, s)->asked_us = us;
+    sent_up_to(t, seq, us, false);
+}
+
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
 {
     struct trk_track *t = d->seq >= c->cur.base ? &c->cur : &c->old;
@@ -247,7 +261,9 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     int rc = trk_track_received(t, d->seq, d->nonce, &was);
     if (rc != TRK_OK)
         return rc;
-    sent_up_to(t, d->seq, d->ts, (d->c.flags & TRK_DATA_LATE) != 0);
+    bool late = (d->c.flags & TRK_DATA_LATE) != 0;
+    sent_up_to(t, d->seq, d->ts, late);
+    follows_up_to(t, d->train_end, late ? trk_us32(now_ns) : d->ts);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
     if (was == TRK_SEQ_LOST && t == &c->old)
@@ -256,8 +272,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
         trk_ask_rest(c, &asked);
     else if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
-    if ((d->c.flags & TRK_DATA_LATE) == 0 &&
-        (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
+    if (!late && (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
         c->newest_echo_us = d->ts;
         c->have_echo = true;
     }

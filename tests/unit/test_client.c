@@ -124,15 +124,15 @@ static void opened(struct bench *b)
     ck_assert_uint_ge(drain(b), 1);
 }
 
-/* DATA seq with 100 bytes at off, with or without a continuation. */
-static int give_data_flagged(struct bench *b, uint64_t seq, uint64_t off, bool with_cont, uint16_t flags)
+/* DATA seq of a train that ends with train_end: 100 bytes at off, with or without a continuation. */
+static int give_of_train(struct bench *b, uint64_t seq, uint64_t train_end, uint64_t off, bool with_cont, uint16_t flags)
 {
     uint8_t pkt[OFFERED_BYTES], cont[TRK_CONT_BYTES];
     struct trk_data_pkt d = {.c = {.cid = CID},
                              .reqno = b->reqno,
                              .ts = b->ts,
                              .seq = seq,
-                             .train_end = seq,
+                             .train_end = train_end,
                              .nonce = seq * 77,
                              .off = off,
                              .up = {.credit_bytes = 65536}};
@@ -147,6 +147,11 @@ static int give_data_flagged(struct bench *b, uint64_t seq, uint64_t off, bool w
     ck_assert_int_gt(n, 0);
     memset(pkt + n, 'x', 100);
     return give(b, pkt, (size_t)n + 100);
+}
+
+static int give_data_flagged(struct bench *b, uint64_t seq, uint64_t off, bool with_cont, uint16_t flags)
+{
+    return give_of_train(b, seq, seq, off, with_cont, flags);
 }
 
 static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont)
@@ -360,7 +365,6 @@ START_TEST(data_beyond_the_window_stops_nothing)
 }
 END_TEST
 
-/* Most programs write as soon as they are connected: their bytes and the first asks are one packet. */
 /* The server has credit for more seqs than a REQUEST can repeat, and a hole has to go onto the lowest of them. */
 START_TEST(a_hole_is_asked_for_however_much_credit_is_left)
 {
@@ -386,6 +390,48 @@ START_TEST(a_hole_is_asked_for_however_much_credit_is_left)
 }
 END_TEST
 
+/*
+ * What was asked for long ago and had to wait for the application is sent as one train, of which a batch shows the
+ * beginning only: the rest is on its way. An answer to a request from after it says otherwise.
+ */
+static void train_of_old_credit(uint16_t flags)
+{
+    struct bench b;
+    struct trk_client_info info;
+    opened(&b); /* asks for 1 to 10 */
+    ck_assert_int_eq(give_data(&b, 1, 0, false), TRK_OK);
+    for (uint64_t seq = 2; seq <= 4; seq++) { /* the others wait, while later requests are answered */
+        pass(&b, 50);
+        ck_assert_uint_ge(drain(&b), 1);
+        ck_assert_int_eq(give_data(&b, seq, (seq - 1) * 100, false), TRK_OK);
+    }
+    pass(&b, 50);
+    ck_assert_uint_ge(drain(&b), 1);
+    ck_assert_int_eq(give_of_train(&b, 5, 10, 400, false, flags), TRK_OK);
+    trk_client_get_info(b.c, &info);
+    ck_assert_uint_eq(info.cuts, 0);
+    ck_assert_int_eq(give_of_train(&b, 6, 10, 500, false, flags), TRK_OK);
+    pass(&b, 50);
+    ck_assert_uint_ge(drain(&b), 1);
+    ck_assert_int_eq(give_data(&b, 11, 1000, false), TRK_OK);
+    trk_client_get_info(b.c, &info);
+    ck_assert_uint_eq(info.cuts, 1);
+    bench_free(&b);
+}
+
+START_TEST(credit_used_late_is_not_lost_at_once)
+{
+    train_of_old_credit(TRK_DATA_LATE);
+}
+END_TEST
+
+START_TEST(credit_used_for_a_newer_request_is_not_lost_at_once)
+{
+    train_of_old_credit(0);
+}
+END_TEST
+
+/* Most programs write as soon as they are connected: their bytes and the first asks are one packet. */
 START_TEST(first_request_goes_with_the_first_bytes)
 {
     struct bench b;
@@ -483,6 +529,8 @@ int main(void)
         keepalive_refreshes_when_the_range_is_used_up,
         data_beyond_the_window_stops_nothing,
         a_hole_is_asked_for_however_much_credit_is_left,
+        credit_used_late_is_not_lost_at_once,
+        credit_used_for_a_newer_request_is_not_lost_at_once,
     };
     return unit_run("client", tests, COUNT(tests));
 }
