@@ -6,6 +6,7 @@
 #include "daemon/addrs.h"
 #include "daemon/listeners.h"
 #include "daemon/netns.h"
+#include "daemon/peersocks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -490,7 +491,6 @@ static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct 
                       size_t len)
 {
     struct trk_common common;
-    (void)port;
     struct trk_dialled *c =
         trk_wire_common(pkt, len, &common) == TRK_OK ? find_cid(d->dials, common.cid) : NULL;
     if (c == NULL) {
@@ -507,6 +507,11 @@ static void on_packet(struct trk_daemon *d, struct trk_port *port, const struct 
     }
     c->refused_ns = 0;
     c->got_packets = true;
+    c->got_bytes += len;
+    if (c->got_bytes >= TRK_PEERSOCK_BYTES) {
+        c->got_bytes = 0;
+        trk_port_favour(port, path);
+    }
     int rc = trk_client_read(c->client, now_ns(c), pkt, len);
     if (rc != TRK_OK)
         d->count.client_drops[-rc < TRK_ERR_COUNT ? -rc : 0]++;

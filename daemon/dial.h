@@ -50,6 +50,7 @@ struct trk_dialled {
     unsigned n_peers;
     struct trk_udp_path path; /* to the peer that answered */
     bool got_packets;         /* in this round */
+    size_t got_bytes;         /* since its path was called busy, or ever */
     bool abortive;
     bool fin_written;
     uint64_t refused_ns; /* established, and ICMP says since then that nobody is there; 0: no */

@@ -22,6 +22,7 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/options.c %D%/options.h \
     %D%/party.c %D%/party.h \
     %D%/places.c %D%/places.h \
+    %D%/peersocks.c %D%/peersocks.h \
     %D%/port.c %D%/port.h \
     %D%/rediscover.c %D%/rediscover.h \
     %D%/relay.c %D%/relay.h \

@@ -3,13 +3,18 @@
 
 #include "daemon/port.h"
 
+#include "daemon/peersocks.h"
 #include "io/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCHES_MAX = 4 }; /* receive calls in a row before others have their turn */
+enum {
+    BATCHES_MAX = 4, /* receive calls in a row before others have their turn */
+    DRAIN_MAX = 128, /* when a port is emptied: what its buffer holds, if all are full datagrams */
+    PEER_IDLE_SECONDS = 10,
+};
 
 struct trk_port {
     struct trk_daemon *d;
@@ -18,6 +23,8 @@ struct trk_port {
     const struct trk_port_ops *ops;
     struct trk_watch watch;
     struct trk_flush flush;
+    struct trk_peersocks peers;
+    bool drain;   /* of a batch: what waits in the port came before what is in a new socket beside it */
     bool blocked; /* the socket's send buffer is full: wait for EPOLLOUT */
     struct trk_log_limit refused_limit;
 };
@@ -76,15 +83,27 @@ static void flush_round(struct trk_flush *f)
     trk_port_flush(TRK_HEAP_OBJECT(f, struct trk_port, flush));
 }
 
+static void receive(void *arg, struct trk_udp *udp)
+{
+    struct trk_port *port = arg;
+    int slots = (int)trk_udp_rx_slots(port->d->rx);
+    port->drain = false;
+    for (unsigned i = 0; i < (port->drain ? DRAIN_MAX : BATCHES_MAX); i++)
+        if (trk_udp_recv_batch(udp, port->d->rx, take_train, take_error, port) < slots)
+            return; /* nothing more; an ICMP error that waits wakes us again */
+}
+
 static void port_ready(struct trk_watch *w, uint32_t events)
 {
     struct trk_port *port = TRK_HEAP_OBJECT(w, struct trk_port, watch);
     if (events & EPOLLOUT)
         trk_port_flush(port);
-    int slots = (int)trk_udp_rx_slots(port->d->rx);
-    for (unsigned i = 0; i < BATCHES_MAX; i++)
-        if (trk_udp_recv_batch(port->udp, port->d->rx, take_train, take_error, port) < slots)
-            return; /* nothing more; an ICMP error that waits wakes us again */
+    receive(port, port->udp);
+}
+
+void trk_port_favour(struct trk_port *port, const struct trk_udp_path *path)
+{
+    port->drain |= trk_peersocks_open(&port->peers, path);
 }
 
 static int open_parts(struct trk_port *port, uint16_t number)
@@ -100,6 +119,11 @@ static int open_parts(struct trk_port *port, uint16_t number)
     rc = trk_loop_watch(port->d->loop, &port->watch, trk_udp_fd(port->udp), EPOLLIN, port_ready);
     if (rc != 0)
         return rc;
+    port->peers = (struct trk_peersocks){.loop = port->d->loop,
+                                        .port = port->udp,
+                                        .idle_ns = PEER_IDLE_SECONDS * UINT64_C(1000000000),
+                                        .receive = receive,
+                                        .arg = port};
     port->flush.flush = flush_round;
     trk_loop_add_flush(port->d->loop, &port->flush);
     return 0;
@@ -129,6 +153,7 @@ void trk_port_close(struct trk_port *port)
     if (port == NULL)
         return;
     trk_port_flush(port);
+    trk_peersocks_close(&port->peers);
     trk_loop_unwatch(port->d->loop, &port->watch);
     port->flush.flush = NULL;
     trk_udp_tx_free(port->tx);

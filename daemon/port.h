@@ -38,6 +38,9 @@ void trk_port_sendv(struct trk_port *port, const struct iovec *iov, unsigned n, 
 /* Sends now (or copies what the socket does not take): nothing borrowed is used afterwards. */
 void trk_port_flush(struct trk_port *port);
 
+/* Much comes by this path (as received): from now on by a connected socket beside the port (peersocks.h). */
+void trk_port_favour(struct trk_port *port, const struct trk_udp_path *path);
+
 uint16_t trk_port_number(const struct trk_port *port);
 const struct trk_udp_stats *trk_port_stats(const struct trk_port *port);
 

@@ -95,6 +95,36 @@ static int make_socket(struct trk_udp *u, const struct trk_udp_options *opt)
     return u->fd < 0 ? -errno : 0;
 }
 
+static int get_int(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
+}
+
+/*
+ * The port of another socket of ours is shared only where both allow it. The other allows it for this
+ * moment alone. (While there are such sockets the kernel lets others of the same user join as well.)
+ */
+static int bind_beside(struct trk_udp *u, const union trk_sockaddr *at, const struct trk_udp *beside)
+{
+    int before = get_int(beside->fd, SOL_SOCKET, SO_REUSEPORT);
+    int r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (r == 0)
+        r = set_int(beside->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (r == 0 && bind(u->fd, &at->sa, trk_sockaddr_len(at)) < 0)
+        r = -errno;
+    set_int(beside->fd, SOL_SOCKET, SO_REUSEPORT, before == 1);
+    return r;
+}
+
+static int bind_to(struct trk_udp *u, const union trk_sockaddr *at, const struct trk_udp *beside)
+{
+    if (beside)
+        return bind_beside(u, at, beside);
+    return bind(u->fd, &at->sa, trk_sockaddr_len(at)) < 0 ? -errno : 0;
+}
+
 static int bind_and_connect(struct trk_udp *u, const struct trk_udp_options *opt)
 {
     union trk_sockaddr at = opt->local;
@@ -107,8 +137,9 @@ static int bind_and_connect(struct trk_udp *u, const struct trk_udp_options *opt
      * that peer. */
     bool wanted = opt->port != 0 || opt->local.sa.sa_family != AF_UNSPEC;
     bool connected = opt->remote.sa.sa_family != AF_UNSPEC;
-    if ((wanted || !connected) && bind(u->fd, &at.sa, trk_sockaddr_len(&at)) < 0)
-        return -errno;
+    int r = wanted || !connected ? bind_to(u, &at, opt->beside) : 0;
+    if (r < 0)
+        return r;
     if (connected && connect(u->fd, &opt->remote.sa, trk_sockaddr_len(&opt->remote)) < 0)
         return -errno;
     u->connected = connected;
@@ -121,6 +152,7 @@ int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
     if (!u)
         return -ENOMEM;
     u->fd = -1;
+    u->stats = opt->beside ? opt->beside->stats : &u->own;
     int r = make_socket(u, opt);
     if (r == 0)
         r = set_options(u, opt->flags,
@@ -137,13 +169,6 @@ int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
     return 0;
 }
 
-static int get_int(int fd, int level, int name)
-{
-    int value = -1;
-    socklen_t len = sizeof value;
-    return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
-}
-
 int trk_udp_adopt(struct trk_udp **out, int fd, unsigned flags)
 {
     int family = get_int(fd, SOL_SOCKET, SO_DOMAIN);
@@ -153,6 +178,7 @@ int trk_udp_adopt(struct trk_udp **out, int fd, unsigned flags)
     if (!u)
         return -ENOMEM;
     u->fd = fd;
+    u->stats = &u->own;
     u->family = family;
     u->dual = family == AF_INET6 && get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
     union trk_sockaddr peer;
@@ -216,5 +242,5 @@ void trk_udp_buffers(const struct trk_udp *u, size_t *rcvbuf_bytes, size_t *sndb
 
 const struct trk_udp_stats *trk_udp_stats(const struct trk_udp *u)
 {
-    return &u->stats;
+    return u->stats;
 }

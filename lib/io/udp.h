@@ -48,6 +48,11 @@ struct trk_udp_options {
     union trk_sockaddr local; /* AF_UNSPEC: any address. Its port is ignored */
     /* AF_UNSPEC: unconnected. Else the only peer; it decides the family too. */
     union trk_sockaddr remote;
+    /*
+     * With local and remote: an open socket that has this port already. The new one shares the port and
+     * takes the packets of remote from it; both count into its statistics, so it must live longer.
+     */
+    struct trk_udp *beside;
     size_t buffer_bytes; /* each way; 0: TRK_UDP_BUFFER_BYTES */
 };
 

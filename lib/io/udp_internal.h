@@ -17,7 +17,7 @@ struct trk_udp {
     unsigned max_segs;  /* datagrams that the kernel takes in one message; 1: no GSO */
     uint32_t rxq_ovfl;  /* last value of the kernel's 32-bit drop counter */
     union trk_sockaddr local;
-    struct trk_udp_stats stats;
+    struct trk_udp_stats own, *stats; /* own, or those of the socket that it was opened beside */
 };
 
 /* UDP_MAX_SEGMENTS of kernels before 6.9: tried before GSO is given up. */

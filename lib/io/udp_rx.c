@@ -90,7 +90,7 @@ static void count_kernel_drops(struct trk_udp *u, const struct cmsghdr *c)
 {
     uint32_t total = u->rxq_ovfl;
     get(&total, sizeof total, c);
-    u->stats.rx_kernel_drops += (uint32_t)(total - u->rxq_ovfl); /* the kernel's counter wraps */
+    u->stats->rx_kernel_drops += (uint32_t)(total - u->rxq_ovfl); /* the kernel's counter wraps */
     u->rxq_ovfl = total;
 }
 
@@ -152,15 +152,15 @@ static void deliver(struct trk_udp *u, struct trk_udp_rx *rx, unsigned i, trk_ud
     struct msghdr *h = &rx->hdrs[i].msg_hdr;
     size_t len = rx->hdrs[i].msg_len;
     if (h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) { /* cut, or the segment size may be lost */
-        u->stats.rx_truncated++;
+        u->stats->rx_truncated++;
         return;
     }
     struct trk_udp_train t = {.data = rx->iovs[i].iov_base, .len_bytes = len, .segment_bytes = len};
     t.path.remote = trk_sockaddr_unmapped(&rx->names[i]);
     read_control(u, h, &t);
-    u->stats.rx_trains++;
-    u->stats.rx_pkts += len ? (len + t.segment_bytes - 1) / t.segment_bytes : 1;
-    u->stats.rx_bytes += len;
+    u->stats->rx_trains++;
+    u->stats->rx_pkts += len ? (len + t.segment_bytes - 1) / t.segment_bytes : 1;
+    u->stats->rx_bytes += len;
     recv(arg, &t);
 }
 
@@ -232,7 +232,7 @@ static void drain_errors(struct trk_udp *u, trk_udp_error_fn *error, void *arg)
             if (!is_recverr(c) || !parse_error(c, &e))
                 continue;
             e.remote = trk_sockaddr_unmapped(&name);
-            u->stats.rx_errors++;
+            u->stats->rx_errors++;
             if (error)
                 error(arg, &e);
         }

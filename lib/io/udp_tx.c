@@ -314,7 +314,7 @@ static void advance(struct trk_udp_tx *tx, unsigned n)
 
 static void sent(struct trk_udp_tx *tx, unsigned n)
 {
-    struct trk_udp_stats *s = &tx->u->stats;
+    struct trk_udp_stats *s = tx->u->stats;
     for (unsigned i = 0; i < n; i++) {
         const struct tx_msg *m = &tx->msgs[tx->chunks[i].msg];
         s->tx_trains++;
@@ -335,9 +335,9 @@ static void refuse(struct trk_udp_tx *tx, int err)
     }
     tx->attempts = 0;
     if (err == EMSGSIZE)
-        tx->u->stats.tx_too_big++;
+        tx->u->stats->tx_too_big++;
     else
-        tx->u->stats.tx_failed++;
+        tx->u->stats->tx_failed++;
     if (tx->refused)
         tx->refused(tx->arg, &m->path, m->tag, err);
 }
@@ -357,7 +357,7 @@ static bool shorten_trains(struct trk_udp_tx *tx, int err)
     if (!tx->segs_on_trial)
         tx->segs_on_trial = u->max_segs;
     u->max_segs = segs > TRK_UDP_OLD_TRAIN_PKTS ? TRK_UDP_OLD_TRAIN_PKTS : 1;
-    u->stats.gso_refused++;
+    u->stats->gso_refused++;
     return true;
 }
 
@@ -375,7 +375,7 @@ static int failed(struct trk_udp_tx *tx, int err)
         return -err;
     case ENOBUFS: /* a full queue below us: the network lost it */
     case ENOMEM:
-        tx->u->stats.tx_enobufs++;
+        tx->u->stats->tx_enobufs++;
         advance(tx, 1);
         return 0;
     default:
@@ -406,7 +406,7 @@ static void keep_rest(struct trk_udp_tx *tx)
         struct tx_msg m = tx->msgs[i];
         size_t left = m.len_bytes - m.sent_bytes;
         if (left > TRK_UDP_TX_ARENA_BYTES - used) {
-            tx->u->stats.tx_overflow++;
+            tx->u->stats->tx_overflow++;
             continue;
         }
         uint8_t *at = arena_at(tx, to, used);
@@ -448,7 +448,7 @@ int trk_udp_tx_flush(struct trk_udp_tx *tx)
         }
         int r = failed(tx, k < 0 ? errno : EAGAIN);
         if (r > 0) {
-            tx->u->stats.tx_again++;
+            tx->u->stats->tx_again++;
             keep_rest(tx);
             return trk_udp_tx_queued(tx) ? 1 : 0;
         }

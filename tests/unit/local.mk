@@ -208,6 +208,14 @@ TESTS += %D%/test_buffers
 %C%_test_buffers_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_buffers_LDADD = daemon/libdaemon.la $(CHECK_LIBS)
 
+# test_peersocks
+check_PROGRAMS += %D%/test_peersocks
+TESTS += %D%/test_peersocks
+%C%_test_peersocks_SOURCES = %D%/test_peersocks.c
+%C%_test_peersocks_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) -I$(top_srcdir)/tests/sim
+%C%_test_peersocks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_peersocks_LDADD = tests/sim/libsimkit.la daemon/libdaemon.la $(CHECK_LIBS)
+
 # test_tombs
 check_PROGRAMS += %D%/test_tombs
 TESTS += %D%/test_tombs

@@ -26,10 +26,14 @@ def sizes(lab: Lab, client_shim: bool = True, server_shim: bool = True) -> Nginx
 
 @scenario()
 def curl_nginx_sizes(lab: Lab) -> None:
-    """nginx (2 workers, epoll, sendfile) and curl: 1 KiB, 1 MiB, 200 MiB; nothing of it is TCP"""
+    """nginx (2 workers, epoll, sendfile) and curl: 1 KiB, 1 MiB, 200 MiB; nothing of it is TCP, and
+    the client's daemon takes much from one peer by a connected socket"""
     lab.join()
     sizes(lab)
     lab.check_no_tcp()
+    if lab.trk:
+        connected = lab.client.run("ss", "-Hun", "state", "established")
+        check_equal(len(connected.splitlines()), 1, f"connected UDP sockets ({connected})")
 
 
 @scenario()
