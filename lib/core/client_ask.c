@@ -387,6 +387,7 @@ static uint64_t ask_new(struct trk_client *c, uint64_t now_ns, struct trk_ask_wi
             trk_client_fail(c, TRK_E_NOMEM);
             break;
         }
+        e->first_reqno = c->reqno;
         book(c, now_ns, e, off, len, fresh);
         count_block(win, c->cur.high_asked, off, len);
         done++;

@@ -295,8 +295,10 @@ static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end, b
     uint64_t from = trk_max64(trk_max64(train_end, t->high_sent), t->k) + 1;
     if (t->n_asked == 0)
         return;
-    for (uint64_t s = t->high_asked; s >= from; s--) {
+    for (uint64_t s = from; s <= t->high_asked; s++) {
         struct trk_seq_entry *e = trk_track_at(t, s);
+        if (trk_newer32(e->first_reqno, reqno))
+            return; /* nothing from here on was asked for by then */
         bool told =
             train_end != 0 && !alone ? !trk_newer32(e->reqno, reqno) : e->reqno == reqno;
         if (e->state == TRK_SEQ_ASKED && told)

@@ -29,6 +29,7 @@ struct trk_seq_entry {
     uint64_t nonce;
     uint32_t asked_us; /* last time, 32 bits of us */
     uint32_t reqno;    /* last request that asked */
+    uint32_t first_reqno; /* and the first: no lower than that of a lower seq */
     uint16_t len;
     uint8_t state; /* enum trk_seq_state */
     bool fresh;    /* bytes never asked for before: the server may carry others that come next */
