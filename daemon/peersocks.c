@@ -8,7 +8,7 @@ static void ready(struct trk_watch *w, uint32_t events)
     struct trk_peersock *s = TRK_HEAP_OBJECT(w, struct trk_peersock, watch);
     (void)events;
     s->heard = true;
-    s->set->receive(s->set->arg, s->udp);
+    (void)s->set->receive(s->set->arg, s->udp);
 }
 
 static void close_one(struct trk_peersock *s)
@@ -16,20 +16,19 @@ static void close_one(struct trk_peersock *s)
     trk_loop_unwatch(s->set->loop, &s->watch);
     trk_udp_close(s->udp);
     s->udp = NULL;
+    s->set->n--;
 }
 
 static void close_idle(struct trk_timer *t)
 {
     struct trk_peersocks *set = TRK_HEAP_OBJECT(t, struct trk_peersocks, timer);
-    bool any = false;
     for (unsigned i = 0; i < TRK_PEERSOCKS_MAX; i++) {
         struct trk_peersock *s = &set->sock[i];
-        if (s->udp != NULL && !s->heard)
+        if (s->udp != NULL && !s->heard && set->receive(set->arg, s->udp) == 0)
             close_one(s);
         s->heard = false;
-        any |= s->udp != NULL;
     }
-    if (any)
+    if (set->n > 0)
         trk_loop_arm(set->loop, t, trk_loop_now_ns(set->loop) + set->idle_ns);
 }
 
@@ -53,27 +52,41 @@ static struct trk_peersock *place_for(struct trk_peersocks *set, const struct tr
     return found;
 }
 
-bool trk_peersocks_open(struct trk_peersocks *set, const struct trk_udp_path *path)
+static int open_one(struct trk_peersock *s, struct trk_peersocks *set, const struct trk_udp_path *path)
 {
     struct trk_udp_options opt = {.port = trk_sockaddr_port(trk_udp_local(set->port)),
                                   .local = path->local,
                                   .remote = path->remote,
                                   .beside = set->port};
-    struct trk_peersock *s = place_for(set, path);
-    if (s == NULL || path->local.sa.sa_family == AF_UNSPEC || is_link_local(&path->remote) ||
-        trk_udp_open(&s->udp, &opt) != 0)
-        return false;
+    int rc = trk_udp_open(&s->udp, &opt);
+    if (rc != 0)
+        return rc;
     s->set = set;
     s->path = *path;
     s->heard = true;
-    if (trk_loop_watch(set->loop, &s->watch, trk_udp_fd(s->udp), EPOLLIN, ready) != 0) {
-        trk_udp_close(s->udp);
-        s->udp = NULL;
+    set->n++;
+    rc = trk_loop_watch(set->loop, &s->watch, trk_udp_fd(s->udp), EPOLLIN, ready);
+    if (rc != 0) {
+        (void)set->receive(set->arg, s->udp);
+        close_one(s);
+    }
+    return rc;
+}
+
+bool trk_peersocks_open(struct trk_peersocks *set, const struct trk_udp_path *path)
+{
+    uint64_t now_ns = trk_loop_now_ns(set->loop);
+    struct trk_peersock *s = place_for(set, path);
+    if (s == NULL || now_ns < set->not_before_ns || path->local.sa.sa_family == AF_UNSPEC ||
+        is_link_local(&path->remote) || is_link_local(&path->local))
+        return false;
+    if (open_one(s, set, path) != 0) {
+        set->not_before_ns = now_ns + set->idle_ns;
         return false;
     }
     set->timer.fire = close_idle;
     if (!trk_heap_contains(&set->timer.node))
-        trk_loop_arm(set->loop, &set->timer, trk_loop_now_ns(set->loop) + set->idle_ns);
+        trk_loop_arm(set->loop, &set->timer, now_ns + set->idle_ns);
     return true;
 }
 

@@ -32,9 +32,11 @@ struct trk_peersocks {
     struct trk_loop *loop;
     struct trk_udp *port;
     uint64_t idle_ns; /* a socket is closed when nothing came to it for so long, or up to twice that */
-    void (*receive)(void *arg, struct trk_udp *udp); /* takes what waits in udp */
+    unsigned (*receive)(void *arg, struct trk_udp *udp); /* takes what waits in udp: so many trains */
     void *arg;
     struct trk_timer timer;
+    unsigned n;           /* open */
+    uint64_t not_before_ns; /* one could not be opened: the next try */
     struct trk_peersock sock[TRK_PEERSOCKS_MAX];
 };
 

@@ -12,7 +12,7 @@
 
 enum {
     BATCHES_MAX = 4, /* receive calls in a row before others have their turn */
-    DRAIN_MAX = 128, /* when a port is emptied: what its buffer holds, if all are full datagrams */
+    DRAIN_MAX = 256, /* to empty a port: more than its buffer holds of full datagrams */
     PEER_IDLE_SECONDS = 10,
 };
 
@@ -24,7 +24,7 @@ struct trk_port {
     struct trk_watch watch;
     struct trk_flush flush;
     struct trk_peersocks peers;
-    bool drain;   /* of a batch: what waits in the port came before what is in a new socket beside it */
+    bool drain;   /* what waits in the port came before what is in a new socket beside it */
     bool blocked; /* the socket's send buffer is full: wait for EPOLLOUT */
     struct trk_log_limit refused_limit;
 };
@@ -83,14 +83,26 @@ static void flush_round(struct trk_flush *f)
     trk_port_flush(TRK_HEAP_OBJECT(f, struct trk_port, flush));
 }
 
-static void receive(void *arg, struct trk_udp *udp)
+static int receive_batch(struct trk_port *port, struct trk_udp *udp)
+{
+    return trk_udp_recv_batch(udp, port->d->rx, take_train, take_error, port);
+}
+
+/* Where a port has many sockets, each has a shorter turn. */
+static unsigned receive(void *arg, struct trk_udp *udp)
 {
     struct trk_port *port = arg;
-    int slots = (int)trk_udp_rx_slots(port->d->rx);
+    int n, slots = (int)trk_udp_rx_slots(port->d->rx);
+    unsigned trains = 0, i = 0, most = BATCHES_MAX / (1 + port->peers.n / 4);
+    do {
+        n = receive_batch(port, udp);
+        trains += n > 0 ? (unsigned)n : 0;
+    } while (n == slots && ++i < most); /* else nothing more; an ICMP error that waits wakes us again */
+    for (i = 0; port->drain && i < DRAIN_MAX; i++)
+        if (receive_batch(port, port->udp) <= 0)
+            break;
     port->drain = false;
-    for (unsigned i = 0; i < (port->drain ? DRAIN_MAX : BATCHES_MAX); i++)
-        if (trk_udp_recv_batch(udp, port->d->rx, take_train, take_error, port) < slots)
-            return; /* nothing more; an ICMP error that waits wakes us again */
+    return trains;
 }
 
 static void port_ready(struct trk_watch *w, uint32_t events)
@@ -98,7 +110,7 @@ static void port_ready(struct trk_watch *w, uint32_t events)
     struct trk_port *port = TRK_HEAP_OBJECT(w, struct trk_port, watch);
     if (events & EPOLLOUT)
         trk_port_flush(port);
-    receive(port, port->udp);
+    (void)receive(port, port->udp);
 }
 
 void trk_port_favour(struct trk_port *port, const struct trk_udp_path *path)

@@ -226,7 +226,7 @@ static int read_data(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, 
     rc = trk_epoch_data(c, now_ns, &d);
     if (rc == TRK_E_DUPLICATE)
         c->stat.data_dup++;
-    trk_epoch_unsent(c, d.reqno, d.ts, (d.c.flags & TRK_DATA_LATE) != 0, d.train_end);
+    trk_epoch_unsent(c, now_ns, d.reqno, d.ts, (d.c.flags & TRK_DATA_LATE) != 0, d.train_end);
     if (d.cont != NULL)
         trk_epoch_take_cont(c, now_ns, d.cont, d.cont_len, false);
     trk_up_ack(c, now_ns, asked_ns(now_ns, d.ts, (d.c.flags & TRK_DATA_LATE) != 0), d.reqno, &d.up,
@@ -266,7 +266,7 @@ static void wait_for_service(struct trk_client *c, uint64_t now_ns, uint64_t sin
 static void away(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a)
 {
     uint64_t since = c->away_since_ns;
-    trk_epoch_unsent(c, a->reqno, a->ts, (a->c.flags & TRK_ACK_LATE) != 0, a->train_end);
+    trk_epoch_unsent(c, now_ns, a->reqno, a->ts, (a->c.flags & TRK_ACK_LATE) != 0, a->train_end);
     if (a->cont != NULL)
         trk_epoch_take_cont(c, now_ns, a->cont, a->cont_len, false);
     trk_up_again(c, a->reqno, false);
@@ -284,7 +284,7 @@ void trk_client_unreached(struct trk_client *c, uint64_t now_ns, const uint8_t *
         trk_wire_read_reqno(pkt, len, &cid, &reqno) != TRK_OK || cid != c->conf.cid ||
         !plausible(c, reqno))
         return;
-    trk_epoch_unsent(c, reqno, 0, true, 0);
+    trk_epoch_unsent(c, now_ns, reqno, 0, true, 0);
     trk_up_again(c, reqno, false);
     if (trk_newer32(reqno, c->sampled_reqno)) /* else it is there again, or was elsewhere */
         wait_for_service(c, now_ns, c->away_since_ns);
@@ -343,8 +343,8 @@ static int read_ack(struct trk_client *c, uint64_t now_ns, const uint8_t *pkt, s
     if ((a.c.flags & TRK_ACK_LATE) == 0)
         sample(c, now_ns, a.reqno, a.ts);
     if (a.reason != TRK_REASON_STALE) {
-        trk_epoch_refused(c, &a);
-        trk_epoch_unsent(c, a.reqno, a.ts, (a.c.flags & TRK_ACK_LATE) != 0, a.train_end);
+        trk_epoch_refused(c, now_ns, &a);
+        trk_epoch_unsent(c, now_ns, a.reqno, a.ts, (a.c.flags & TRK_ACK_LATE) != 0, a.train_end);
     }
     if (a.cont != NULL)
         trk_epoch_take_cont(c, now_ns, a.cont, a.cont_len, a.reason == TRK_REASON_STALE);

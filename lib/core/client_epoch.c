@@ -219,34 +219,45 @@ static void note_undo(struct trk_client *c, const struct trk_data_pkt *d)
         c->undo_left = TRK_UNDO_TRIES;
 }
 
-/* All up to seq was sent, in answer to a request that left at ts or before (late: nobody knows): no
- * longer just credit, and not asked for again. */
-static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t ts, bool late)
+/*
+ * From when on a seq is missed that an answer shows to have been sent: since the request that was
+ * answered left at ts. Where the packet was late, or an answer to a newer request has come before it,
+ * that is no measure, and it is now.
+ */
+static uint32_t missed_since(const struct trk_client *c, uint64_t now_ns, uint32_t ts, bool late)
+{
+    uint32_t now_us = trk_us32(now_ns);
+    bool overtaken = c->have_echo && trk_newer32(c->newest_echo_us, ts);
+    return late || overtaken || trk_newer32(ts, now_us) ? now_us : ts;
+}
+
+/* All up to seq was sent: no longer just credit, and not asked for again. What was credit is missed
+ * from `since` on; what was not, since it was asked for, or earlier if the answer is to an earlier one. */
+static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t since_us)
 {
     if (seq > t->high_asked)
         seq = t->high_asked;
     for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++) {
         struct trk_seq_entry *e = trk_track_at(t, s);
+        if (e->state == TRK_SEQ_UNSENT || trk_newer32(e->asked_us, since_us))
+            e->asked_us = since_us;
         if (e->state == TRK_SEQ_UNSENT)
             trk_track_set(t, e, TRK_SEQ_ASKED);
-        if (!late && trk_newer32(e->asked_us, ts))
-            e->asked_us = ts;
     }
     t->high_sent = trk_max64(t->high_sent, seq);
 }
 
 /*
- * All up to seq follows in the train of a packet that has just come, so it is on its way, however long
- * ago it was asked for: long, where it was credit. It is missing once an answer to a request from after
- * that which the train answers has come; after now, if the train answers none.
+ * All up to seq is on its way, in a train of which the packet that says so is a part or goes before. It
+ * may have been asked for long ago, as credit, and be missed no sooner for that.
  */
-static void follows_up_to(struct trk_track *t, uint64_t seq, uint32_t us)
+static void follows_up_to(struct trk_track *t, uint64_t seq, uint32_t since_us)
 {
     if (seq > t->high_asked)
         seq = t->high_asked;
     for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++)
-        trk_track_at(t, s)->asked_us = us;
-    sent_up_to(t, seq, us, false);
+        trk_track_at(t, s)->asked_us = since_us;
+    sent_up_to(t, seq, since_us);
 }
 
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
@@ -262,8 +273,9 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
     if (rc != TRK_OK)
         return rc;
     bool late = (d->c.flags & TRK_DATA_LATE) != 0;
-    sent_up_to(t, d->seq, d->ts, late);
-    follows_up_to(t, d->train_end, late ? trk_us32(now_ns) : d->ts);
+    uint32_t since_us = missed_since(c, now_ns, d->ts, late);
+    sent_up_to(t, d->seq, since_us);
+    follows_up_to(t, d->train_end, since_us);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
     if (was == TRK_SEQ_LOST && t == &c->old)
@@ -272,7 +284,7 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
         trk_ask_rest(c, &asked);
     else if ((was == TRK_SEQ_ASKED || was == TRK_SEQ_UNSENT) && !asked.fresh)
         trk_ask_requeue(c, &asked); /* what of its range did not come */
-    if (!late && (!c->have_echo || trk_newer32(d->ts, c->newest_echo_us))) {
+    if (!late && since_us == d->ts) {
         c->newest_echo_us = d->ts;
         c->have_echo = true;
     }
@@ -306,7 +318,7 @@ static void unsent_in(struct trk_track *t, uint32_t reqno, uint64_t train_end, b
     }
 }
 
-void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint32_t ts, bool late,
+void trk_epoch_unsent(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uint32_t ts, bool late,
                       uint64_t train_end)
 {
     if (trk_newer32(c->space_reqno, reqno) ||
@@ -314,19 +326,20 @@ void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint32_t ts, bool la
         return; /* every packet of a train says the same */
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
-    sent_up_to(&c->cur, train_end, ts, late);
+    follows_up_to(&c->cur, train_end, missed_since(c, now_ns, ts, late));
     unsent_in(&c->cur, reqno, train_end, c->stateless);
 }
 
-void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a)
+void trk_epoch_refused(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a)
 {
+    uint32_t since_us = missed_since(c, now_ns, a->ts, (a->c.flags & TRK_ACK_LATE) != 0);
     if (trk_newer32(c->space_reqno, a->reqno))
         return;
     for (unsigned i = 0; i < a->n_refused; i++)
         if (a->refused[i].bits != 0 && a->refused[i].first >= c->cur.base)
             sent_up_to(&c->cur,
                        a->refused[i].first + 63 - (unsigned)__builtin_clzll(a->refused[i].bits),
-                       a->ts, (a->c.flags & TRK_ACK_LATE) != 0);
+                       since_us);
 }
 
 /* Was x asked so long before a request that has been answered that it must have been answered too?
@@ -377,7 +390,8 @@ static bool find_lost(struct trk_client *c, struct trk_track *t)
 
 void trk_epoch_detect(struct trk_client *c, uint64_t now_ns)
 {
-    (void)now_ns;
+    if (trk_us32(now_ns) - c->newest_echo_us > 1u << 30)
+        c->have_echo = false; /* before it looks new again: these clocks wrap */
     if (find_lost(c, &c->old))
         c->ask_now = true;
     if (c->old.n_asked == 0 && c->old.high_asked != c->old.base - 1 && c->old.n_lost == 0)

@@ -246,10 +246,10 @@ void trk_epoch_told(struct trk_client *c);
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d);
 /* Every asked seq above train_end, last asked in reqno or before, was not sent yet. ts and late are
  * the answer's. */
-void trk_epoch_unsent(struct trk_client *c, uint32_t reqno, uint32_t ts, bool late,
+void trk_epoch_unsent(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uint32_t ts, bool late,
                       uint64_t train_end);
 /* The seqs that an ACK refuses were sent. */
-void trk_epoch_refused(struct trk_client *c, const struct trk_ack_pkt *a);
+void trk_epoch_refused(struct trk_client *c, uint64_t now_ns, const struct trk_ack_pkt *a);
 /* Finds losses after a batch, cuts where due. */
 void trk_epoch_detect(struct trk_client *c, uint64_t now_ns);
 /* The retransmission timer fired (empty_claim: after PROOF_BAD, from what was verified). */

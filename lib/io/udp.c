@@ -95,33 +95,33 @@ static int make_socket(struct trk_udp *u, const struct trk_udp_options *opt)
     return u->fd < 0 ? -errno : 0;
 }
 
-static int get_int(int fd, int level, int name)
+/* May others bind the port of u, and of all that were opened beside it? */
+static int set_shared(const struct trk_udp *u, int on)
 {
-    int value = -1;
-    socklen_t len = sizeof value;
-    return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
-}
-
-/*
- * The port of another socket of ours is shared only where both allow it. The other allows it for this
- * moment alone. (While there are such sockets the kernel lets others of the same user join as well.)
- */
-static int bind_beside(struct trk_udp *u, const union trk_sockaddr *at, const struct trk_udp *beside)
-{
-    int before = get_int(beside->fd, SOL_SOCKET, SO_REUSEPORT);
-    int r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (r == 0)
-        r = set_int(beside->fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (r == 0 && bind(u->fd, &at->sa, trk_sockaddr_len(at)) < 0)
-        r = -errno;
-    set_int(beside->fd, SOL_SOCKET, SO_REUSEPORT, before == 1);
+    int r = 0;
+    for (; u && r == 0; u = u->kin)
+        r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, on);
     return r;
 }
 
-static int bind_to(struct trk_udp *u, const union trk_sockaddr *at, const struct trk_udp *beside)
+/* A port can be shared where all that have it allow it. They do for this moment alone: else whoever
+ * runs as the same user could join them. */
+static int bind_beside(struct trk_udp *u, const union trk_sockaddr *at)
 {
-    if (beside)
-        return bind_beside(u, at, beside);
+    int r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (r == 0)
+        r = set_shared(u->port, 1);
+    if (r == 0 && bind(u->fd, &at->sa, trk_sockaddr_len(at)) < 0)
+        r = -errno;
+    set_shared(u->port, 0);
+    set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 0);
+    return r;
+}
+
+static int bind_to(struct trk_udp *u, const union trk_sockaddr *at)
+{
+    if (u->port)
+        return bind_beside(u, at);
     return bind(u->fd, &at->sa, trk_sockaddr_len(at)) < 0 ? -errno : 0;
 }
 
@@ -137,7 +137,7 @@ static int bind_and_connect(struct trk_udp *u, const struct trk_udp_options *opt
      * that peer. */
     bool wanted = opt->port != 0 || opt->local.sa.sa_family != AF_UNSPEC;
     bool connected = opt->remote.sa.sa_family != AF_UNSPEC;
-    int r = wanted || !connected ? bind_to(u, &at, opt->beside) : 0;
+    int r = wanted || !connected ? bind_to(u, &at) : 0;
     if (r < 0)
         return r;
     if (connected && connect(u->fd, &opt->remote.sa, trk_sockaddr_len(&opt->remote)) < 0)
@@ -152,7 +152,8 @@ int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
     if (!u)
         return -ENOMEM;
     u->fd = -1;
-    u->stats = opt->beside ? opt->beside->stats : &u->own;
+    u->port = opt->beside;
+    u->stats = u->port ? u->port->stats : &u->own;
     int r = make_socket(u, opt);
     if (r == 0)
         r = set_options(u, opt->flags,
@@ -165,8 +166,19 @@ int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
         trk_udp_close(u);
         return r;
     }
+    if (u->port) {
+        u->kin = u->port->kin;
+        u->port->kin = u;
+    }
     *out = u;
     return 0;
+}
+
+static int get_int(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, level, name, &value, &len) < 0 ? -1 : value;
 }
 
 int trk_udp_adopt(struct trk_udp **out, int fd, unsigned flags)
@@ -203,6 +215,9 @@ void trk_udp_close(struct trk_udp *u)
 {
     if (!u)
         return;
+    for (struct trk_udp *k = u->port; k; k = k->kin)
+        if (k->kin == u)
+            k->kin = u->kin;
     if (u->fd >= 0)
         close(u->fd);
     free(u);

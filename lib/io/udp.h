@@ -49,8 +49,9 @@ struct trk_udp_options {
     /* AF_UNSPEC: unconnected. Else the only peer; it decides the family too. */
     union trk_sockaddr remote;
     /*
-     * With local and remote: an open socket that has this port already. The new one shares the port and
-     * takes the packets of remote from it; both count into its statistics, so it must live longer.
+     * With local and remote: an open socket that has this port already (without REUSEPORT). The new one
+     * shares the port and takes the packets of remote from it; until it is connected those of others
+     * too. Both count into its statistics, and it must live longer.
      */
     struct trk_udp *beside;
     size_t buffer_bytes; /* each way; 0: TRK_UDP_BUFFER_BYTES */

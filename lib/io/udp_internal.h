@@ -16,6 +16,7 @@ struct trk_udp {
     bool error_waiting; /* a send met an ICMP error: the queue is worth a look */
     unsigned max_segs;  /* datagrams that the kernel takes in one message; 1: no GSO */
     uint32_t rxq_ovfl;  /* last value of the kernel's 32-bit drop counter */
+    struct trk_udp *port, *kin; /* the socket that it was opened beside; the next one of those */
     union trk_sockaddr local;
     struct trk_udp_stats own, *stats; /* own, or those of the socket that it was opened beside */
 };

@@ -159,18 +159,27 @@ static int give_data(struct bench *b, uint64_t seq, uint64_t off, bool with_cont
     return give_data_flagged(b, seq, off, with_cont, 0);
 }
 
-static int give_ack(struct bench *b, enum trk_reason reason, const struct trk_up_state *up)
+static int give_ack_of(struct bench *b, enum trk_reason reason, const struct trk_up_state *up, uint64_t train_end,
+                       uint16_t flags)
 {
     uint8_t pkt[OFFERED_BYTES];
-    struct trk_ack_pkt a = {
-        .c = {.cid = CID}, .reqno = b->reqno, .ts = b->ts, .reason = (uint8_t)reason};
+    struct trk_ack_pkt a = {.c = {.cid = CID, .flags = flags},
+                            .reqno = b->reqno,
+                            .ts = b->ts,
+                            .train_end = train_end,
+                            .reason = (uint8_t)reason};
     if (up != NULL)
         a.up = *up;
     if (a.up.n_sacks > 0)
-        a.c.flags = TRK_ACK_SACK;
+        a.c.flags |= TRK_ACK_SACK;
     long n = trk_wire_write_ack(pkt, sizeof pkt, &a, 0);
     ck_assert_int_gt(n, 0);
     return give(b, pkt, (size_t)n);
+}
+
+static int give_ack(struct bench *b, enum trk_reason reason, const struct trk_up_state *up)
+{
+    return give_ack_of(b, reason, up, 0, 0);
 }
 
 /* Otherwise the client would build REQUESTs larger than what it has room for. */
@@ -390,44 +399,86 @@ START_TEST(a_hole_is_asked_for_however_much_credit_is_left)
 }
 END_TEST
 
+/* 1 to 10 were asked for at once; 1 to 4 came one by one, each in answer to a later request; the others are credit. */
+static void with_old_credit(struct bench *b)
+{
+    opened(b);
+    ck_assert_int_eq(give_data(b, 1, 0, false), TRK_OK);
+    for (uint64_t seq = 2; seq <= 4; seq++) {
+        pass(b, 50);
+        ck_assert_uint_ge(drain(b), 1);
+        ck_assert_int_eq(give_data(b, seq, (seq - 1) * 100, false), TRK_OK);
+    }
+}
+
+static uint64_t cuts(const struct bench *b)
+{
+    struct trk_client_info info;
+    trk_client_get_info(b->c, &info);
+    return info.cuts;
+}
+
 /*
- * What was asked for long ago and had to wait for the application is sent as one train, of which a batch shows the
- * beginning only: the rest is on its way. An answer to a request from after it says otherwise.
+ * It is sent as one train, of which a batch shows the beginning only: the rest is on its way. An answer to a request
+ * from after it says otherwise, and ends what was missing.
  */
-static void train_of_old_credit(uint16_t flags)
+static void train_of_old_credit(uint16_t flags, bool old_request, uint64_t first)
 {
     struct bench b;
-    struct trk_client_info info;
-    opened(&b); /* asks for 1 to 10 */
-    ck_assert_int_eq(give_data(&b, 1, 0, false), TRK_OK);
-    for (uint64_t seq = 2; seq <= 4; seq++) { /* the others wait, while later requests are answered */
-        pass(&b, 50);
-        ck_assert_uint_ge(drain(&b), 1);
-        ck_assert_int_eq(give_data(&b, seq, (seq - 1) * 100, false), TRK_OK);
-    }
+    with_old_credit(&b);
+    uint32_t reqno = b.reqno, ts = b.ts;
     pass(&b, 50);
     ck_assert_uint_ge(drain(&b), 1);
-    ck_assert_int_eq(give_of_train(&b, 5, 10, 400, false, flags), TRK_OK);
-    trk_client_get_info(b.c, &info);
-    ck_assert_uint_eq(info.cuts, 0);
-    ck_assert_int_eq(give_of_train(&b, 6, 10, 500, false, flags), TRK_OK);
+    if (old_request) { /* a newer one was answered before it */
+        ck_assert_int_eq(give_data(&b, 5, 400, false), TRK_OK);
+        b.reqno = reqno;
+        b.ts = ts;
+    }
+    ck_assert_int_eq(give_of_train(&b, first, 10, (first - 1) * 100, false, flags), TRK_OK);
+    ck_assert_uint_eq(cuts(&b), 0);
     pass(&b, 50);
     ck_assert_uint_ge(drain(&b), 1);
     ck_assert_int_eq(give_data(&b, 11, 1000, false), TRK_OK);
-    trk_client_get_info(b.c, &info);
-    ck_assert_uint_eq(info.cuts, 1);
+    ck_assert_uint_eq(cuts(&b), 1);
     bench_free(&b);
 }
 
 START_TEST(credit_used_late_is_not_lost_at_once)
 {
-    train_of_old_credit(TRK_DATA_LATE);
+    train_of_old_credit(TRK_DATA_LATE, false, 5);
 }
 END_TEST
 
 START_TEST(credit_used_for_a_newer_request_is_not_lost_at_once)
 {
-    train_of_old_credit(0);
+    train_of_old_credit(0, false, 5);
+}
+END_TEST
+
+START_TEST(credit_used_for_an_overtaken_request_is_not_lost_at_once)
+{
+    train_of_old_credit(0, true, 6);
+}
+END_TEST
+
+START_TEST(credit_that_comes_in_another_order_is_not_lost_at_once)
+{
+    train_of_old_credit(0, false, 6);
+}
+END_TEST
+
+/* The answer without DATA that names a train goes before it. */
+START_TEST(credit_announced_by_an_ack_is_not_lost_at_once)
+{
+    struct bench b;
+    with_old_credit(&b);
+    ck_assert_int_eq(give_ack_of(&b, TRK_REASON_OK, NULL, 10, TRK_ACK_LATE), TRK_OK);
+    ck_assert_uint_eq(cuts(&b), 0);
+    pass(&b, 50);
+    ck_assert_uint_ge(drain(&b), 1);
+    ck_assert_int_eq(give_of_train(&b, 5, 10, 400, false, TRK_DATA_LATE), TRK_OK);
+    ck_assert_uint_eq(cuts(&b), 0);
+    bench_free(&b);
 }
 END_TEST
 
@@ -531,6 +582,9 @@ int main(void)
         a_hole_is_asked_for_however_much_credit_is_left,
         credit_used_late_is_not_lost_at_once,
         credit_used_for_a_newer_request_is_not_lost_at_once,
+        credit_used_for_an_overtaken_request_is_not_lost_at_once,
+        credit_that_comes_in_another_order_is_not_lost_at_once,
+        credit_announced_by_an_ack_is_not_lost_at_once,
     };
     return unit_run("client", tests, COUNT(tests));
 }
