@@ -21,8 +21,8 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
     %D%/nowait.c %D%/nowait.h \
     %D%/options.c %D%/options.h \
     %D%/party.c %D%/party.h \
-    %D%/places.c %D%/places.h \
     %D%/peersocks.c %D%/peersocks.h \
+    %D%/places.c %D%/places.h \
     %D%/port.c %D%/port.h \
     %D%/rediscover.c %D%/rediscover.h \
     %D%/relay.c %D%/relay.h \

@@ -73,21 +73,22 @@ static int open_one(struct trk_peersock *s, struct trk_peersocks *set, const str
     return rc;
 }
 
-bool trk_peersocks_open(struct trk_peersocks *set, const struct trk_udp_path *path)
+int trk_peersocks_open(struct trk_peersocks *set, const struct trk_udp_path *path)
 {
     uint64_t now_ns = trk_loop_now_ns(set->loop);
     struct trk_peersock *s = place_for(set, path);
     if (s == NULL || now_ns < set->not_before_ns || path->local.sa.sa_family == AF_UNSPEC ||
         is_link_local(&path->remote) || is_link_local(&path->local))
-        return false;
-    if (open_one(s, set, path) != 0) {
+        return 0;
+    int rc = open_one(s, set, path);
+    if (rc != 0) {
         set->not_before_ns = now_ns + set->idle_ns;
-        return false;
+        return rc;
     }
     set->timer.fire = close_idle;
     if (!trk_heap_contains(&set->timer.node))
         trk_loop_arm(set->loop, &set->timer, now_ns + set->idle_ns);
-    return true;
+    return 1;
 }
 
 void trk_peersocks_close(struct trk_peersocks *set)

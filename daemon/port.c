@@ -115,7 +115,11 @@ static void port_ready(struct trk_watch *w, uint32_t events)
 
 void trk_port_favour(struct trk_port *port, const struct trk_udp_path *path)
 {
-    port->drain |= trk_peersocks_open(&port->peers, path);
+    int rc = trk_peersocks_open(&port->peers, path);
+    port->drain |= rc > 0;
+    if (rc < 0)
+        trk_log(&port->d->log, TRK_LOG_DEBUG, "no connected socket for a busy peer, the port goes on: %s",
+                strerror(-rc));
 }
 
 static int open_parts(struct trk_port *port, uint16_t number)

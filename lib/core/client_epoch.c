@@ -231,33 +231,23 @@ static uint32_t missed_since(const struct trk_client *c, uint64_t now_ns, uint32
     return late || overtaken || trk_newer32(ts, now_us) ? now_us : ts;
 }
 
-/* All up to seq was sent: no longer just credit, and not asked for again. What was credit is missed
- * from `since` on; what was not, since it was asked for, or earlier if the answer is to an earlier one. */
-static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t since_us)
+/*
+ * All up to seq was sent: no longer just credit, and not asked for again. What was credit, however long
+ * ago that was asked for, is missed from `since` on, and so is all of it where it follows the packet
+ * that says so; the rest since it was asked for, or earlier if the answer is to an earlier request.
+ */
+static void sent_up_to(struct trk_track *t, uint64_t seq, uint32_t since_us, bool follows)
 {
     if (seq > t->high_asked)
         seq = t->high_asked;
     for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++) {
         struct trk_seq_entry *e = trk_track_at(t, s);
-        if (e->state == TRK_SEQ_UNSENT || trk_newer32(e->asked_us, since_us))
+        if (follows || e->state == TRK_SEQ_UNSENT || trk_newer32(e->asked_us, since_us))
             e->asked_us = since_us;
         if (e->state == TRK_SEQ_UNSENT)
             trk_track_set(t, e, TRK_SEQ_ASKED);
     }
     t->high_sent = trk_max64(t->high_sent, seq);
-}
-
-/*
- * All up to seq is on its way, in a train of which the packet that says so is a part or goes before. It
- * may have been asked for long ago, as credit, and be missed no sooner for that.
- */
-static void follows_up_to(struct trk_track *t, uint64_t seq, uint32_t since_us)
-{
-    if (seq > t->high_asked)
-        seq = t->high_asked;
-    for (uint64_t s = trk_max64(t->high_sent, t->k) + 1; s <= seq; s++)
-        trk_track_at(t, s)->asked_us = since_us;
-    sent_up_to(t, seq, since_us);
 }
 
 int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_pkt *d)
@@ -274,8 +264,8 @@ int trk_epoch_data(struct trk_client *c, uint64_t now_ns, const struct trk_data_
         return rc;
     bool late = (d->c.flags & TRK_DATA_LATE) != 0;
     uint32_t since_us = missed_since(c, now_ns, d->ts, late);
-    sent_up_to(t, d->seq, since_us);
-    follows_up_to(t, d->train_end, since_us);
+    sent_up_to(t, d->seq, since_us, false);
+    sent_up_to(t, d->train_end, since_us, true);
     if (was == TRK_SEQ_LOST)
         late_arrival(c, t, d->seq);
     if (was == TRK_SEQ_LOST && t == &c->old)
@@ -326,7 +316,7 @@ void trk_epoch_unsent(struct trk_client *c, uint64_t now_ns, uint32_t reqno, uin
         return; /* every packet of a train says the same */
     c->unsent_reqno = reqno;
     c->unsent_end = train_end;
-    follows_up_to(&c->cur, train_end, missed_since(c, now_ns, ts, late));
+    sent_up_to(&c->cur, train_end, missed_since(c, now_ns, ts, late), true);
     unsent_in(&c->cur, reqno, train_end, c->stateless);
 }
 
@@ -339,7 +329,7 @@ void trk_epoch_refused(struct trk_client *c, uint64_t now_ns, const struct trk_a
         if (a->refused[i].bits != 0 && a->refused[i].first >= c->cur.base)
             sent_up_to(&c->cur,
                        a->refused[i].first + 63 - (unsigned)__builtin_clzll(a->refused[i].bits),
-                       since_us);
+                       since_us, false);
 }
 
 /* Was x asked so long before a request that has been answered that it must have been answered too?

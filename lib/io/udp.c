@@ -95,13 +95,15 @@ static int make_socket(struct trk_udp *u, const struct trk_udp_options *opt)
     return u->fd < 0 ? -errno : 0;
 }
 
-/* May others bind the port of u, and of all that were opened beside it? */
+/* May others bind the port that u and all that were opened beside it have? The first error. */
 static int set_shared(const struct trk_udp *u, int on)
 {
-    int r = 0;
-    for (; u && r == 0; u = u->kin)
-        r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, on);
-    return r;
+    int first = 0;
+    for (; u; u = u->kin) {
+        int r = set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, on);
+        first = first ? first : r;
+    }
+    return first;
 }
 
 /* A port can be shared where all that have it allow it. They do for this moment alone: else whoever

@@ -482,6 +482,32 @@ START_TEST(credit_announced_by_an_ack_is_not_lost_at_once)
 }
 END_TEST
 
+/*
+ * All that came for 41 minutes was pushed by the server. The time of the last request that had an answer of its own is
+ * further back than half of what the 32-bit clock can tell apart, and is not to look new.
+ */
+START_TEST(an_answer_of_long_ago_is_not_a_new_one)
+{
+    struct bench b;
+    uint64_t seq = 1;
+    opened(&b);
+    ck_assert_int_eq(give_data(&b, seq, 0, false), TRK_OK);
+    for (unsigned minute = 0; minute < 41; minute++, seq++) {
+        pass(&b, 60000);
+        ck_assert_uint_ge(drain(&b), 1);
+        ck_assert_int_eq(give_data_flagged(&b, seq + 1, seq * 100, false, TRK_DATA_LATE), TRK_OK);
+    }
+    ck_assert_uint_eq(cuts(&b), 0);
+    uint32_t reqno = b.reqno;
+    pass(&b, 25000);
+    ck_assert_uint_ge(drain(&b), 1);
+    b.reqno = reqno; /* it says nothing of what was asked for just now */
+    ck_assert_int_eq(give_data_flagged(&b, seq + 1, seq * 100, false, TRK_DATA_LATE), TRK_OK);
+    ck_assert_uint_eq(cuts(&b), 0);
+    bench_free(&b);
+}
+END_TEST
+
 /* Most programs write as soon as they are connected: their bytes and the first asks are one packet. */
 START_TEST(first_request_goes_with_the_first_bytes)
 {
@@ -585,6 +611,7 @@ int main(void)
         credit_used_for_an_overtaken_request_is_not_lost_at_once,
         credit_that_comes_in_another_order_is_not_lost_at_once,
         credit_announced_by_an_ack_is_not_lost_at_once,
+        an_answer_of_long_ago_is_not_a_new_one,
     };
     return unit_run("client", tests, COUNT(tests));
 }

@@ -1,6 +1,8 @@
 /* Connected sockets beside a port: whose packets they take, how many there are, and when they go. */
 #include "daemon/peersocks.h"
 
+#include "daemon/port.h"
+
 #include "unit.h"
 
 #include <errno.h>
@@ -119,12 +121,12 @@ static void takes_its_peers_packets(int family)
     struct trk_udp *first = new_peer(family), *second = new_peer(family), *other = new_peer(family);
     ck_assert(comes_by_port(first));
     struct trk_udp_path path = b.path;
-    ck_assert(trk_peersocks_open(&b.set, &path));
-    ck_assert(!trk_peersocks_open(&b.set, &path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &path), 1);
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &path), 0);
     ck_assert(!comes_by_port(first));
     ck_assert(trk_sockaddr_equal(&b.path.local, &path.local));
     ck_assert(comes_by_port(second));
-    ck_assert(trk_peersocks_open(&b.set, &b.path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
     ck_assert(!comes_by_port(second));
     ck_assert(!comes_by_port(first));
     ck_assert(comes_by_port(other));
@@ -156,10 +158,10 @@ START_TEST(nobody_else_can_share_the_port)
     struct trk_udp *first = new_peer(AF_INET), *second = new_peer(AF_INET), *thief = NULL;
     struct trk_udp_options o = {.port = trk_sockaddr_port(trk_udp_local(b.port)), .flags = TRK_UDP_REUSEPORT};
     ck_assert(comes_by_port(first));
-    ck_assert(trk_peersocks_open(&b.set, &b.path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
     ck_assert_int_eq(trk_udp_open(&thief, &o), -EADDRINUSE);
     ck_assert(comes_by_port(second));
-    ck_assert(trk_peersocks_open(&b.set, &b.path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
     ck_assert_int_eq(trk_udp_open(&thief, &o), -EADDRINUSE);
     o.local = b.path.local;
     ck_assert_int_eq(trk_udp_open(&thief, &o), -EADDRINUSE);
@@ -179,12 +181,12 @@ START_TEST(a_failure_is_not_repeated_at_once)
     ck_assert(comes_by_port(peer));
     struct trk_udp_path good = b.path, bad = b.path;
     bad.local.in.sin_addr.s_addr = htonl(0xc0000201); /* 192.0.2.1: not ours */
-    ck_assert(!trk_peersocks_open(&b.set, &bad));
-    ck_assert(!trk_peersocks_open(&b.set, &good));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &bad), -EADDRNOTAVAIL);
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &good), 0);
     ck_assert_uint_eq(b.set.n, 0);
     ck_assert(comes_by_port(peer));
     run_ms(IDLE_MS + 1);
-    ck_assert(trk_peersocks_open(&b.set, &good));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &good), 1);
     ck_assert(!comes_by_port(peer));
     trk_udp_close(peer);
     tear_down();
@@ -196,9 +198,9 @@ START_TEST(an_idle_one_is_closed)
     set_up();
     struct trk_udp *busy = new_peer(AF_INET), *idle = new_peer(AF_INET);
     ck_assert(comes_by_port(busy));
-    ck_assert(trk_peersocks_open(&b.set, &b.path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
     ck_assert(comes_by_port(idle));
-    ck_assert(trk_peersocks_open(&b.set, &b.path));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
     while (b.set.n == 2) {
         ck_assert(!comes_by_port(busy));
         run_ms(IDLE_MS / 20);
@@ -206,10 +208,75 @@ START_TEST(an_idle_one_is_closed)
     ck_assert_uint_eq(b.set.n, 1);
     ck_assert(!comes_by_port(busy));
     ck_assert(comes_by_port(idle));
-    ck_assert(trk_peersocks_open(&b.set, &b.path)); /* and may come again */
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1); /* and may come again */
     ck_assert(!comes_by_port(idle));
     trk_udp_close(busy);
     trk_udp_close(idle);
+    tear_down();
+}
+END_TEST
+
+/* Its time is over, and something has come that nobody has looked at yet. */
+START_TEST(an_idle_one_is_looked_at_before_it_is_closed)
+{
+    set_up();
+    struct trk_udp *peer = new_peer(AF_INET);
+    ck_assert(comes_by_port(peer));
+    ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), 1);
+    run_ms(IDLE_MS + 1); /* nothing came: once more, and it goes */
+    speak(peer);
+    ck_assert_int_eq(poll(NULL, 0, IDLE_MS + 1), 0);
+    run_ms(1); /* timers come first */
+    ck_assert_uint_eq(b.by_peers, 1);
+    ck_assert_uint_eq(b.set.n, 1);
+    trk_udp_close(peer);
+    tear_down();
+}
+END_TEST
+
+/* ---- the port ---- */
+
+enum { WAITING = 600 };
+
+static struct trk_daemon d;
+static struct trk_udp *speaker;
+static unsigned got, out_of_order;
+
+/* Counts what comes; asks for a connected socket early on, and has one more datagram come by it. */
+static void in_order(struct trk_daemon *daemon, struct trk_port *port, const struct trk_udp_path *path,
+                     const uint8_t *pkt, size_t len)
+{
+    unsigned number;
+    ck_assert_ptr_eq(daemon, &d);
+    ck_assert_uint_eq(len, sizeof number);
+    memcpy(&number, pkt, sizeof number);
+    out_of_order += number != got;
+    if (++got != 10)
+        return;
+    trk_port_favour(port, path);
+    number = WAITING;
+    ck_assert_int_eq(send(trk_udp_fd(speaker), &number, sizeof number, 0), sizeof number);
+}
+
+/* More than a turn's worth waits in the port when a socket is opened beside it: that came before. */
+START_TEST(what_waits_in_the_port_comes_first)
+{
+    static const struct trk_port_ops ops = {.packet = in_order};
+    struct trk_port *port = NULL;
+    set_up();
+    d = (struct trk_daemon){.loop = b.loop, .rx = b.rx};
+    ck_assert_int_eq(trk_port_open(&port, &d, 0, &ops), 0);
+    struct trk_udp_options o = {.remote = {.in = {.sin_family = AF_INET, .sin_port = htons(trk_port_number(port))}}};
+    o.remote.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ck_assert_int_eq(trk_udp_open(&speaker, &o), 0);
+    for (unsigned i = 0; i < WAITING; i++)
+        ck_assert_int_eq(send(trk_udp_fd(speaker), &i, sizeof i, 0), sizeof i);
+    for (unsigned i = 0; i < 5000 && got < WAITING + 1; i++)
+        run_ms(1);
+    ck_assert_uint_eq(got, WAITING + 1);
+    ck_assert_uint_eq(out_of_order, 0);
+    trk_udp_close(speaker);
+    trk_port_close(port);
     tear_down();
 }
 END_TEST
@@ -221,7 +288,7 @@ START_TEST(there_are_only_so_many)
     for (unsigned i = 0; i < TRK_PEERSOCKS_MAX + 1; i++) {
         peer[i] = new_peer(AF_INET);
         ck_assert(comes_by_port(peer[i]));
-        ck_assert(trk_peersocks_open(&b.set, &b.path) == (i < TRK_PEERSOCKS_MAX));
+        ck_assert_int_eq(trk_peersocks_open(&b.set, &b.path), i < TRK_PEERSOCKS_MAX);
     }
     ck_assert(comes_by_port(peer[TRK_PEERSOCKS_MAX]));
     ck_assert(!comes_by_port(peer[0]));
@@ -239,6 +306,8 @@ int main(void)
         nobody_else_can_share_the_port,
         a_failure_is_not_repeated_at_once,
         an_idle_one_is_closed,
+        an_idle_one_is_looked_at_before_it_is_closed,
+        what_waits_in_the_port_comes_first,
         there_are_only_so_many,
     };
     return unit_run("peersocks", tests, COUNT(tests));
