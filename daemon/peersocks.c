@@ -66,10 +66,8 @@ static int open_one(struct trk_peersock *s, struct trk_peersocks *set, const str
     s->heard = true;
     set->n++;
     rc = trk_loop_watch(set->loop, &s->watch, trk_udp_fd(s->udp), EPOLLIN, ready);
-    if (rc != 0) {
-        (void)set->receive(set->arg, s->udp);
-        close_one(s);
-    }
+    if (rc != 0)
+        close_one(s); /* what may have come by it is lost, as in the network */
     return rc;
 }
 

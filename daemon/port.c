@@ -243,7 +243,7 @@ uint16_t trk_port_number(const struct trk_port *port)
     return trk_sockaddr_port(trk_udp_local(port->udp));
 }
 
-const struct trk_udp_stats *trk_port_stats(const struct trk_port *port)
+const struct trk_udp_stats *trk_port_stats(struct trk_port *port)
 {
     return trk_udp_stats(port->udp);
 }

@@ -42,6 +42,6 @@ void trk_port_flush(struct trk_port *port);
 void trk_port_favour(struct trk_port *port, const struct trk_udp_path *path);
 
 uint16_t trk_port_number(const struct trk_port *port);
-const struct trk_udp_stats *trk_port_stats(const struct trk_port *port);
+const struct trk_udp_stats *trk_port_stats(struct trk_port *port);
 
 #endif

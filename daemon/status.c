@@ -125,7 +125,7 @@ static json_t *drops(const uint64_t *by_reason)
     return o;
 }
 
-static json_t *udp(const struct trk_port *port)
+static json_t *udp(struct trk_port *port)
 {
     json_t *o = json_object();
     const struct trk_udp_stats *s = trk_port_stats(port);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,11 +22,13 @@ static void set_buffer(int fd, int force_name, int name, size_t bytes)
         set_int(fd, SOL_SOCKET, name, value);
 }
 
-/* Options of one IP version. The ECN mark of received packets is worth having, not worth failing
- * for. */
-static int set_v4(int fd)
+/*
+ * Options of one IP version. A connected socket has one local address, so packets need not say it. The ECN mark
+ * of received packets is worth having, not worth failing for.
+ */
+static int set_v4(int fd, bool connected)
 {
-    int r = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    int r = set_int(fd, IPPROTO_IP, IP_PKTINFO, !connected);
     if (r == 0)
         r = set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
     if (r == 0)
@@ -35,9 +38,9 @@ static int set_v4(int fd)
     return r;
 }
 
-static int set_v6(int fd)
+static int set_v6(int fd, bool connected)
 {
-    int r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    int r = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, !connected);
     if (r == 0)
         r = set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
     if (r == 0)
@@ -49,14 +52,13 @@ static int set_v6(int fd)
 
 static int set_options(struct trk_udp *u, unsigned flags, size_t buffer_bytes)
 {
-    int r = u->family == AF_INET6 ? set_v6(u->fd) : 0;
+    int r = u->family == AF_INET6 ? set_v6(u->fd, u->connected) : 0;
     if (r == 0 && (u->family == AF_INET || u->dual))
-        r = set_v4(u->fd);
+        r = set_v4(u->fd, u->connected);
     if (r < 0)
         return r;
     set_buffer(u->fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer_bytes);
     set_buffer(u->fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer_bytes);
-    set_int(u->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     u->gro = !(flags & TRK_UDP_NO_GRO) && set_int(u->fd, SOL_UDP, UDP_GRO, 1) == 0;
     /* Setting "no segmentation" as the socket's default says whether the kernel knows the option.
      */
@@ -65,10 +67,30 @@ static int set_options(struct trk_udp *u, unsigned flags, size_t buffer_bytes)
     return 0;
 }
 
-static int learn_local(struct trk_udp *u)
+/* The addresses of a socket that is bound, and connected if it is to be. */
+static int learn_names(struct trk_udp *u)
 {
     socklen_t len = sizeof u->local;
-    return getsockname(u->fd, &u->local.sa, &len) < 0 ? -errno : 0;
+    if (getsockname(u->fd, &u->local.sa, &len) < 0)
+        return -errno;
+    if (!u->connected)
+        return 0;
+    len = sizeof u->remote;
+    if (getpeername(u->fd, &u->remote.sa, &len) < 0)
+        return -errno;
+    u->others_wait = trk_udp_holds(u);
+    return 0;
+}
+
+bool trk_udp_holds(struct trk_udp *u)
+{
+    uint8_t byte;
+    if (recv(u->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) >= 0)
+        return true;
+    if (errno == EAGAIN)
+        return false;
+    u->error_waiting = true; /* an ICMP error, told of once; what it is about is in the error queue */
+    return true;
 }
 
 /* A socket of the family that the options ask for; falls back to IPv4 where a host has no IPv6. */
@@ -138,14 +160,12 @@ static int bind_and_connect(struct trk_udp *u, const struct trk_udp_options *opt
     /* Left to connect where nothing is asked for, so that the kernel chooses address and port for
      * that peer. */
     bool wanted = opt->port != 0 || opt->local.sa.sa_family != AF_UNSPEC;
-    bool connected = opt->remote.sa.sa_family != AF_UNSPEC;
-    int r = wanted || !connected ? bind_to(u, &at) : 0;
+    int r = wanted || !u->connected ? bind_to(u, &at) : 0;
     if (r < 0)
         return r;
-    if (connected && connect(u->fd, &opt->remote.sa, trk_sockaddr_len(&opt->remote)) < 0)
+    if (u->connected && connect(u->fd, &opt->remote.sa, trk_sockaddr_len(&opt->remote)) < 0)
         return -errno;
-    u->connected = connected;
-    return learn_local(u);
+    return learn_names(u);
 }
 
 int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
@@ -154,6 +174,7 @@ int trk_udp_open(struct trk_udp **out, const struct trk_udp_options *opt)
     if (!u)
         return -ENOMEM;
     u->fd = -1;
+    u->connected = opt->remote.sa.sa_family != AF_UNSPEC;
     u->port = opt->beside;
     u->stats = u->port ? u->port->stats : &u->own;
     int r = make_socket(u, opt);
@@ -204,13 +225,25 @@ int trk_udp_adopt(struct trk_udp **out, int fd, unsigned flags)
     if (r == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         r = -errno;
     if (r == 0)
-        r = learn_local(u);
+        r = learn_names(u);
     if (r < 0) {
         free(u); /* fd stays the caller's */
         return r;
     }
     *out = u;
     return 0;
+}
+
+/* Asked for, not sent along with each packet: once there is a drop, that would be one more message to copy for
+ * every packet. The kernel's counter has 32 bits. */
+static void count_drops(struct trk_udp *u)
+{
+    uint32_t info[SK_MEMINFO_VARS];
+    socklen_t len = sizeof info;
+    if (getsockopt(u->fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 || len < sizeof info)
+        return;
+    u->stats->rx_kernel_drops += info[SK_MEMINFO_DROPS] - u->drops;
+    u->drops = info[SK_MEMINFO_DROPS];
 }
 
 void trk_udp_close(struct trk_udp *u)
@@ -220,8 +253,10 @@ void trk_udp_close(struct trk_udp *u)
     for (struct trk_udp *k = u->port; k; k = k->kin)
         if (k->kin == u)
             k->kin = u->kin;
-    if (u->fd >= 0)
+    if (u->fd >= 0) {
+        count_drops(u);
         close(u->fd);
+    }
     free(u);
 }
 
@@ -257,7 +292,9 @@ void trk_udp_buffers(const struct trk_udp *u, size_t *rcvbuf_bytes, size_t *sndb
     *sndbuf_bytes = s < 0 ? 0 : (size_t)s;
 }
 
-const struct trk_udp_stats *trk_udp_stats(const struct trk_udp *u)
+const struct trk_udp_stats *trk_udp_stats(struct trk_udp *u)
 {
+    for (struct trk_udp *k = u; k; k = k->kin)
+        count_drops(k);
     return u->stats;
 }

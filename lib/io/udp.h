@@ -6,7 +6,7 @@
  * datagrams.
  *
  * What every socket has: large buffers (SO_*BUFFORCE where allowed), the local address of each
- * packet (so that answers leave from the address that was asked), ECT(0) set and the ECN mark of
+ * packet (so that answers leave from the address that was asked; a connected one has one), ECT(0) set and the ECN mark of
  * each packet read, don't-fragment set with the kernel's path MTU cache ignored (IP_PMTUDISC_PROBE:
  * the engine searches the packet size itself), and ICMP errors queued per destination (IP_RECVERR).
  * Sockets are non-blocking and close-on-exec.
@@ -68,7 +68,7 @@ struct trk_udp_path {
 struct trk_udp_stats {
     uint64_t rx_trains, rx_pkts, rx_bytes;
     uint64_t rx_truncated;    /* longer than a receive slot: dropped */
-    uint64_t rx_kernel_drops; /* lost in a full receive buffer (SO_RXQ_OVFL) */
+    uint64_t rx_kernel_drops; /* lost in a full receive buffer (SO_MEMINFO) */
     uint64_t rx_errors;       /* ICMP errors reported */
     uint64_t tx_trains, tx_pkts, tx_bytes;
     uint64_t tx_again;    /* the send buffer was full and the rest was kept */
@@ -120,7 +120,8 @@ bool trk_udp_has_gro(const struct trk_udp *u);
 /* The buffer sizes that the kernel granted, in its own count (twice what was asked for). */
 void trk_udp_buffers(const struct trk_udp *u, size_t *rcvbuf_bytes, size_t *sndbuf_bytes);
 
-const struct trk_udp_stats *trk_udp_stats(const struct trk_udp *u);
+/* As of now. Valid until u is closed. */
+const struct trk_udp_stats *trk_udp_stats(struct trk_udp *u);
 
 /* ---- receiving ---- */
 

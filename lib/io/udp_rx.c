@@ -7,9 +7,14 @@
 
 enum {
     SLOT_BYTES = 65536, /* a train of GRO is one buffer below 64 KiB; so is the largest datagram */
+    /*
+     * From one slot to the next. At a power of two, what a batch of single packets brings would all
+     * fall into the same few sets of the processor's cache and be gone before it is looked at.
+     */
+    STRIDE_BYTES = SLOT_BYTES + 1536,
     SLOTS_MAX = 64,
     CONTROL_BYTES =
-        256,            /* pktinfo of both families, TOS, TCLASS, GRO, RXQ_OVFL: 184 with headers */
+        192,            /* pktinfo of both families, TOS, TCLASS, GRO: 160 with headers */
     QUOTE_BYTES = 1024, /* of an ICMP error: routers quote 548 or less, rarely up to 1232 */
     ERRORS_PER_CALL = 64, /* a flood of ICMP must not starve packets */
 };
@@ -21,6 +26,7 @@ union control {
 
 struct trk_udp_rx {
     unsigned slots;
+    bool named; /* the headers ask for the sender's name */
     uint8_t *memory;
     struct mmsghdr hdrs[SLOTS_MAX];
     struct iovec iovs[SLOTS_MAX];
@@ -31,7 +37,8 @@ struct trk_udp_rx {
 static void reset_slot(struct trk_udp_rx *rx, unsigned i)
 {
     struct msghdr *h = &rx->hdrs[i].msg_hdr;
-    h->msg_namelen = sizeof rx->names[i];
+    h->msg_name = rx->named ? &rx->names[i] : NULL;
+    h->msg_namelen = rx->named ? sizeof rx->names[i] : 0;
     h->msg_controllen = sizeof rx->controls[i];
     h->msg_flags = 0;
 }
@@ -43,21 +50,33 @@ struct trk_udp_rx *trk_udp_rx_new(unsigned slots)
     struct trk_udp_rx *rx = calloc(1, sizeof *rx);
     if (!rx)
         return NULL;
-    rx->memory = aligned_alloc(64, (size_t)slots * SLOT_BYTES);
+    rx->memory = aligned_alloc(64, (size_t)slots * STRIDE_BYTES);
     if (!rx->memory) {
         free(rx);
         return NULL;
     }
     rx->slots = slots;
+    rx->named = true;
     for (unsigned i = 0; i < slots; i++) {
-        rx->iovs[i] = (struct iovec){rx->memory + (size_t)i * SLOT_BYTES, SLOT_BYTES};
-        rx->hdrs[i].msg_hdr = (struct msghdr){.msg_name = &rx->names[i],
-                                              .msg_iov = &rx->iovs[i],
-                                              .msg_iovlen = 1,
-                                              .msg_control = &rx->controls[i]};
+        rx->iovs[i] = (struct iovec){rx->memory + (size_t)i * STRIDE_BYTES, SLOT_BYTES};
+        rx->hdrs[i].msg_hdr = (struct msghdr){
+            .msg_iov = &rx->iovs[i], .msg_iovlen = 1, .msg_control = &rx->controls[i]};
         reset_slot(rx, i);
     }
     return rx;
+}
+
+/*
+ * A connected socket's packets come from its peer: the kernel need not copy that name for each. (One of another that
+ * it was queueing in the moment of the connect may get that name as well, as one with a forged address has it.)
+ */
+static void ask_names(struct trk_udp_rx *rx, bool named)
+{
+    if (rx->named == named)
+        return;
+    rx->named = named;
+    for (unsigned i = 0; i < rx->slots; i++)
+        reset_slot(rx, i);
 }
 
 void trk_udp_rx_free(struct trk_udp_rx *rx)
@@ -71,7 +90,7 @@ void trk_udp_rx_free(struct trk_udp_rx *rx)
 void trk_udp_rx_touch(struct trk_udp_rx *rx)
 {
     trk_mem_touch(rx, sizeof *rx);
-    trk_mem_touch(rx->memory, (size_t)rx->slots * SLOT_BYTES);
+    trk_mem_touch(rx->memory, (size_t)rx->slots * STRIDE_BYTES);
 }
 
 unsigned trk_udp_rx_slots(const struct trk_udp_rx *rx)
@@ -84,14 +103,6 @@ static void get(void *to, size_t n, const struct cmsghdr *c)
 {
     if (c->cmsg_len >= CMSG_LEN(n))
         memcpy(to, CMSG_DATA(c), n);
-}
-
-static void count_kernel_drops(struct trk_udp *u, const struct cmsghdr *c)
-{
-    uint32_t total = u->rxq_ovfl;
-    get(&total, sizeof total, c);
-    u->stats->rx_kernel_drops += (uint32_t)(total - u->rxq_ovfl); /* the kernel's counter wraps */
-    u->rxq_ovfl = total;
 }
 
 static void read_ip(struct trk_udp_train *t, const struct cmsghdr *c)
@@ -138,8 +149,6 @@ static void read_control(struct trk_udp *u, struct msghdr *h, struct trk_udp_tra
             get(&segment, sizeof segment, c);
             if (segment > 0 && (size_t)segment < t->len_bytes)
                 t->segment_bytes = (size_t)segment;
-        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-            count_kernel_drops(u, c);
         }
     }
     if (t->path.local.sa.sa_family != AF_UNSPEC)
@@ -156,7 +165,9 @@ static void deliver(struct trk_udp *u, struct trk_udp_rx *rx, unsigned i, trk_ud
         return;
     }
     struct trk_udp_train t = {.data = rx->iovs[i].iov_base, .len_bytes = len, .segment_bytes = len};
-    t.path.remote = trk_sockaddr_unmapped(&rx->names[i]);
+    t.path.remote = trk_sockaddr_unmapped(rx->named ? &rx->names[i] : &u->remote);
+    if (u->connected)
+        t.path.local = trk_sockaddr_unmapped(&u->local);
     read_control(u, h, &t);
     u->stats->rx_trains++;
     u->stats->rx_pkts += len ? (len + t.segment_bytes - 1) / t.segment_bytes : 1;
@@ -251,6 +262,7 @@ int trk_udp_recv_batch(struct trk_udp *u, struct trk_udp_rx *rx, trk_udp_recv_fn
 {
     if (u->error_waiting)
         drain_errors(u, error, arg);
+    ask_names(rx, !u->connected || u->others_wait);
     int n = recvmmsg(u->fd, rx->hdrs, rx->slots, MSG_DONTWAIT, NULL);
     if (n < 0) {
         if (is_fatal(errno))
@@ -270,5 +282,6 @@ int trk_udp_recv_batch(struct trk_udp *u, struct trk_udp_rx *rx, trk_udp_recv_fn
         deliver(u, rx, (unsigned)i, recv, arg);
         reset_slot(rx, (unsigned)i);
     }
+    u->others_wait = u->others_wait && trk_udp_holds(u);
     return n;
 }

@@ -766,6 +766,75 @@ START_TEST(adopted_socket_works_like_an_opened_one)
 }
 END_TEST
 
+static int bound_socket(int family, union trk_sockaddr *name)
+{
+    int fd = socket(family, SOCK_DGRAM, 0);
+    socklen_t len = sizeof *name;
+    *name = loopback(family, 0);
+    ck_assert_int_eq(bind(fd, &name->sa, trk_sockaddr_len(name)), 0);
+    ck_assert_int_eq(getsockname(fd, &name->sa, &len), 0);
+    return fd;
+}
+
+static void say(int from, const union trk_sockaddr *to, size_t len)
+{
+    ck_assert_int_eq(sendto(from, "x", len, 0, &to->sa, trk_sockaddr_len(to)), (ssize_t)len);
+}
+
+/* A socket that takes a name while others can still write to it, then is connected. */
+START_TEST(what_came_before_the_peer_was_chosen_bears_its_own_name)
+{
+    union trk_sockaddr here, peer, stranger;
+    int family = _i == 0 ? AF_INET : AF_INET6;
+    int fd = bound_socket(family, &here), peer_fd = bound_socket(family, &peer);
+    int stranger_fd = bound_socket(family, &stranger);
+    memset(&t, 0, sizeof t);
+    t.rx = trk_udp_rx_new(1);
+    say(stranger_fd, &here, 0); /* an empty one is one too */
+    say(peer_fd, &here, 1);
+    say(stranger_fd, &here, 1);
+    ck_assert_int_eq(connect(fd, &peer.sa, trk_sockaddr_len(&peer)), 0);
+    say(peer_fd, &here, 1);
+    say(stranger_fd, &here, 1);
+    ck_assert_int_eq(trk_udp_adopt(&t.server, fd, 0), 0);
+    static const bool by_peer[] = {false, true, false, true};
+    for (unsigned i = 0; i < sizeof by_peer / sizeof *by_peer; i++) {
+        ck_assert_int_eq(trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t), 1);
+        ck_assert(trk_sockaddr_equal(&t.path.remote, by_peer[i] ? &peer : &stranger));
+        ck_assert(trk_sockaddr_equal(&t.path.local, &here));
+    }
+    ck_assert_int_eq(trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t), 0);
+    say(peer_fd, &here, 1);
+    ck_assert_int_eq(trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t), 1);
+    ck_assert(trk_sockaddr_equal(&t.path.remote, &peer));
+    ck_assert(trk_sockaddr_equal(&t.path.local, &here));
+    trk_udp_rx_free(t.rx);
+    trk_udp_close(t.server);
+    close(peer_fd);
+    close(stranger_fd);
+}
+END_TEST
+
+/* The ring's headers serve sockets of both kinds in turn. */
+START_TEST(one_ring_serves_connected_and_unconnected_sockets)
+{
+    open_pair(0, 0, AF_INET);
+    union trk_sockaddr client = *trk_udp_local(t.client);
+    union trk_sockaddr server = loopback(AF_INET, trk_sockaddr_port(trk_udp_local(t.server)));
+    for (unsigned i = 0; i < 3; i++) {
+        say(trk_udp_fd(t.server), &client, 1);
+        ck_assert_int_eq(trk_udp_recv_batch(t.client, t.rx, on_train, on_error, &t), 1);
+        ck_assert(trk_sockaddr_equal(&t.path.remote, &server));
+        ck_assert(trk_sockaddr_equal(&t.path.local, &client));
+        ck_assert_int_eq(send(trk_udp_fd(t.client), "x", 1, 0), 1);
+        ck_assert_int_eq(trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t), 1);
+        ck_assert(trk_sockaddr_equal(&t.path.remote, &client));
+        ck_assert(trk_sockaddr_equal(&t.path.local, &server));
+    }
+    close_pair();
+}
+END_TEST
+
 START_TEST(more_than_a_ring_of_trains_comes_in_several_batches)
 {
     open_pair(0, 0, AF_INET);
@@ -792,12 +861,34 @@ START_TEST(drops_of_a_full_receive_buffer_are_counted)
     while (trk_udp_recv_batch(t.server, t.rx, on_train, on_error, &t) > 0)
         ;
     ck_assert_uint_lt(t.pkts, 50);
-    /* The counter travels with the next packet. */
-    ck_assert_int_eq(queue(0, 10, 10, 0), 0);
-    ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
-    unsigned got = t.pkts;
-    receive_bytes(t.server, t.len + 10);
-    ck_assert_uint_eq(trk_udp_stats(t.server)->rx_kernel_drops, 50 - got);
+    for (unsigned i = 0; i < 2; i++) /* once each */
+        ck_assert_uint_eq(trk_udp_stats(t.server)->rx_kernel_drops, 50 - t.pkts);
+    close_pair();
+}
+END_TEST
+
+/* Of a socket beside a port: counted with the port's, while it is there and after. */
+START_TEST(drops_beside_a_port_are_the_ports)
+{
+    int one = 1;
+    open_pair(0, 0, AF_INET);
+    struct trk_udp_options o = {.port = trk_sockaddr_port(trk_udp_local(t.server)),
+                                .local = loopback(AF_INET, 0),
+                                .remote = *trk_udp_local(t.client),
+                                .beside = t.server};
+    struct trk_udp *u;
+    ck_assert_int_eq(trk_udp_open(&u, &o), 0);
+    ck_assert_int_eq(setsockopt(trk_udp_fd(u), SOL_SOCKET, SO_RCVBUF, &one, sizeof one), 0);
+    for (uint64_t more = 0, dropped = 0; more < 3; more++) {
+        for (unsigned i = 0; i < 50; i++)
+            ck_assert_int_eq(queue(0, 1000, 1000, i), 0);
+        ck_assert_int_eq(trk_udp_tx_flush(t.tx), 0);
+        if (more == 2)
+            trk_udp_close(u);
+        uint64_t now = trk_udp_stats(t.server)->rx_kernel_drops;
+        ck_assert_uint_gt(now, dropped);
+        dropped = now;
+    }
     close_pair();
 }
 END_TEST
@@ -869,8 +960,11 @@ int main(void)
     tcase_add_test(c, no_route_is_refused);
     tcase_add_test(c, opening_fails_with_a_reason);
     tcase_add_test(c, adopted_socket_works_like_an_opened_one);
+    tcase_add_loop_test(c, what_came_before_the_peer_was_chosen_bears_its_own_name, 0, 2);
+    tcase_add_test(c, one_ring_serves_connected_and_unconnected_sockets);
     tcase_add_test(c, more_than_a_ring_of_trains_comes_in_several_batches);
     tcase_add_test(c, drops_of_a_full_receive_buffer_are_counted);
+    tcase_add_test(c, drops_beside_a_port_are_the_ports);
     tcase_add_test(c, broken_socket_is_an_error_not_a_loop);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
