@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-enum { ANSWERS_MAX = 1024 }; /* of one service before others have their turn */
+/* Of one service before the packets leave and others have their turn: an eighth of its ring, which it can fill again. */
+enum { ANSWERS_MAX = 1024, ANSWERS_BYTES_MAX = TRK_MINIS_UP_BYTES / 8 };
 
 static void send_copy(struct trk_minis *m, const uint8_t *pkt, size_t len, const struct trk_udp_path *path)
 {
@@ -139,7 +140,8 @@ static bool take(struct trk_service *s, const struct trk_ring_record *record)
 static void read_answers(struct trk_service *s)
 {
     struct trk_ring_record record;
-    for (unsigned i = 0; i < ANSWERS_MAX; i++) {
+    size_t bytes = 0;
+    for (unsigned i = 0; i < ANSWERS_MAX && bytes < ANSWERS_BYTES_MAX; i++) {
         int rc = trk_ring_next(&s->up, &record);
         if (rc == 0 && trk_ring_sleep(&s->up))
             return;
@@ -150,6 +152,7 @@ static void read_answers(struct trk_service *s)
         s->borrowed |= rc > 0;
         if (rc > 0 && !take(s, &record))
             return;
+        bytes += rc > 0 ? record.len : 0;
     }
     trk_loop_later(s->all->d->loop, &s->task);
 }

@@ -239,7 +239,7 @@ static void hang_up(struct msk_ringside *r)
     trk_ringmem_close(&r->memory);
     r->epoch++;
     r->n_kept = 0;
-    r->written = false;
+    r->untold_bytes = 0;
 }
 
 void msk_ringside_lose(struct msk_ringside *r)

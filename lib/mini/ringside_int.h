@@ -26,6 +26,9 @@ enum {
     MSK_RINGSIDE_RETRY_MAX_MS = 500, /* as a client asks again (AWAY) */
     MSK_RINGSIDE_STALL_MS =
         5000, /* a daemon that takes no answers for so long is as good as gone */
+    /* Of answers that the daemon is told of in mid-batch: it sends them while the rest is described,
+     * and finds them in the processor's cache. */
+    MSK_RINGSIDE_TELL_BYTES = 256 << 10,
 };
 
 struct msk_ringside_job {
@@ -62,7 +65,7 @@ struct msk_ringside {
     uint64_t epoch;
     struct trk_ringmem memory;
     struct trk_ring down, up;
-    bool written;                      /* answers since the last flush */
+    uint32_t untold_bytes;             /* of records that were written since the daemon was told */
     struct msk_ringside_job *reserved; /* whose payload lies in the ring, not committed */
     uint32_t n_kept, kept_max;         /* of this epoch */
     struct msk_ringside_chunk *chunks;

@@ -62,13 +62,13 @@ static void wake_daemon(struct msk_ringside *r)
 {
     if (trk_ring_must_wake(&r->up))
         trk_ringmem_wake(r->memory.daemon_fd);
-    r->written = false;
+    r->untold_bytes = 0;
 }
 
 void msk_ringside_flush(struct msk_back *b)
 {
     struct msk_ringside *r = msk_ringside_of(b);
-    if (r->written && r->sock >= 0)
+    if (r->untold_bytes > 0 && r->sock >= 0)
         wake_daemon(r);
 }
 
@@ -109,6 +109,17 @@ static uint8_t *reserve(struct msk_ringside *r, uint32_t len)
     if (waited)
         msk_ringside_look_again(r); /* the bell that we took may have been for events */
     return out;
+}
+
+/* Writes a record where room for it was reserved. */
+static void publish(struct msk_ringside *r, const struct trk_rec_answer *rec, uint8_t *out)
+{
+    uint32_t len = (uint32_t)trk_rec_answer_bytes(rec);
+    trk_rec_answer_write(rec, out);
+    trk_ring_commit(&r->up, TRK_REC_ANSWER, len);
+    r->untold_bytes += len;
+    if (r->untold_bytes >= MSK_RINGSIDE_TELL_BYTES)
+        wake_daemon(r);
 }
 
 /* ---- answers ---- */
@@ -159,33 +170,26 @@ static void add_payload(const struct msk_job *job, struct trk_rec_answer *rec)
 static bool send_record(struct msk_ringside *r, struct msk_ringside_job *j,
                         const struct trk_rec_answer *rec)
 {
-    uint32_t len = (uint32_t)trk_rec_answer_bytes(rec);
     uint8_t *out;
     if (r->reserved == j) {
         out = j->job.payload - TRK_REC_PAYLOAD_AT;
         r->reserved = NULL;
     } else {
         msk_ringside_unreserve(r);
-        if ((out = reserve(r, len)) == NULL)
+        if ((out = reserve(r, (uint32_t)trk_rec_answer_bytes(rec))) == NULL)
             return false;
     }
-    trk_rec_answer_write(rec, out);
-    trk_ring_commit(&r->up, TRK_REC_ANSWER, len);
-    r->written = true;
+    publish(r, rec, out);
     return true;
 }
 
 void msk_ringside_decline(struct msk_ringside *r, uint64_t handle)
 {
     const struct trk_rec_answer rec = {.handle = handle};
-    uint32_t len = (uint32_t)trk_rec_answer_bytes(&rec);
     msk_ringside_unreserve(r);
-    uint8_t *out = reserve(r, len);
-    if (out == NULL)
-        return;
-    trk_rec_answer_write(&rec, out);
-    trk_ring_commit(&r->up, TRK_REC_ANSWER, len);
-    r->written = true;
+    uint8_t *out = reserve(r, (uint32_t)trk_rec_answer_bytes(&rec));
+    if (out != NULL)
+        publish(r, &rec, out);
 }
 
 /* The job as it can be answered further. */

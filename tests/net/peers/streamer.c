@@ -2,10 +2,11 @@
  * streamer: a small HTTP server on libminisocket for the scenarios: `GET /N` gives N bytes that everybody can compute
  * (tests/net/netlab/stream.py). Its state, the number of bytes and where the answer began, is in the continuation.
  *
- *     streamer [--shared] [--local ADDRESS] [--later MS | --move] PORT
+ *     streamer [--shared] [--local ADDRESS] [--later MS | --move | --stop-after BYTES] PORT
  *
  * --later keeps each event for so long before it answers; --move takes events out of one service and answers them from
- * another of this process. Says "serving" once it serves, and on SIGTERM how many events it has had.
+ * another of this process; --stop-after stops the process (SIGSTOP), once it has been continued, in the midst of a batch
+ * of events to which it has answered so much. Says "serving" once it serves, and on SIGTERM how many events it has had.
  */
 #include <config.h>
 
@@ -36,12 +37,19 @@ struct state {
 };
 
 static uint8_t pattern[2 * PERIOD];
-static volatile sig_atomic_t stopping;
+static volatile sig_atomic_t stopping, continued;
+static size_t stop_after, described; /* described: bytes of this batch's answers */
 
 static void stop(int signum)
 {
     (void)signum;
     stopping = 1;
+}
+
+static void go_on(int signum)
+{
+    (void)signum;
+    continued = 1;
 }
 
 static void die(const char *what)
@@ -71,8 +79,10 @@ static int describe(int fd, const struct msk_event *ev, const struct state *s)
     while ((wanted = msk_wanted(fd, msk)) > 0 && (at = msk_tell(fd, msk)) < end) {
         uint64_t left = end - at, from = (at - s->begin - n) % PERIOD;
         size_t len = (size_t)(left < wanted ? left : wanted);
-        if (msk_send(fd, msk, pattern + from, len < PERIOD ? len : PERIOD) < 0)
+        ssize_t sent = msk_send(fd, msk, pattern + from, len < PERIOD ? len : PERIOD);
+        if (sent < 0)
             return -1;
+        described += (size_t)sent;
     }
     if (msk_seek(fd, msk, end) != 0)
         return -1;
@@ -127,6 +137,10 @@ static void handle(int fd, const struct msk_event *ev)
         fprintf(stderr, "streamer: event of kind %d: %s\n", (int)ev->kind, strerror(errno));
     if (msk_drop(fd, ev->msk) != 0)
         die("msk_drop");
+    if (stop_after > 0 && described >= stop_after && continued) {
+        stop_after = 0;
+        (void)raise(SIGSTOP);
+    }
 }
 
 /* ---- answering later ---- */
@@ -206,6 +220,7 @@ static void serve(int fd, int other, unsigned later_ms)
         if (poll(p, other >= 0 ? 2 : 1, kept_count > 0 ? 1 : msk_timeout(fd)) < 0 && errno != EINTR)
             die("poll");
         int n = take(fd, events);
+        described = 0;
         if (n > 0 && other >= 0)
             move(fd, other, events, n);
         for (int i = 0; i < n && other < 0; i++)
@@ -236,6 +251,8 @@ int main(int argc, char **argv)
             opt.local = argv[++i];
         else if (strcmp(argv[i], "--later") == 0 && i + 1 < argc)
             later_ms = (unsigned)atoi(argv[++i]);
+        else if (strcmp(argv[i], "--stop-after") == 0 && i + 1 < argc)
+            stop_after = (size_t)atoi(argv[++i]);
         else if (strcmp(argv[i], "--move") == 0)
             moves = true;
         else
@@ -246,6 +263,7 @@ int main(int argc, char **argv)
     for (unsigned k = 0; k < PERIOD; k++) /* stream.py does the same */
         pattern[k] = pattern[k + PERIOD] = (uint8_t)(k * 31 + (k >> 8) * 17 + 7);
     (void)signal(SIGTERM, stop);
+    (void)signal(SIGCONT, go_on);
     opt.flags |= moves ? MSK_SHARED : 0;
     int fd = msk_listen((uint16_t)atoi(argv[i]), &opt);
     if (fd >= 0 && moves)

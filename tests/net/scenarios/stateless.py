@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import List
 
 from netlab import Lab, check, check_equal, scenario
@@ -160,6 +161,33 @@ def stateless_server_stopped(lab: Lab) -> None:
         client.succeed(80)
         check_equal(sum_file(lab.work / f"got-{number}"), wanted, f"SHA-256 of download {number}")
     wait_until(lambda: services(lab)[0]["open"] == 0, "all events are answered", 5)
+    lab.check_no_tcp()
+
+
+@scenario("trk", limit_s=90)
+def stateless_server_stopped_in_a_batch(lab: Lab) -> None:
+    """60 downloads of 1 MiB wait for a stateless server, which is stopped in the midst of answering
+    them: what it has described by then is sent, not only what whole batches describe"""
+    lab.join()
+    server = Streamer(lab.server, "--stop-after", str(512 << 10)).start()
+    process = server.program.process
+    process.send_signal(signal.SIGSTOP)
+    got = [lab.work / f"got-{number}" for number in range(60)]
+    clients = [curl(lab.client, "-o", str(name), server.url(MIB)) for name in got]
+    wait_until(lambda: services(lab)[0]["open"] >= len(clients), "all of them wait", 20)
+    process.send_signal(signal.SIGCONT)
+    told = Path(f"/proc/{process.pid}/stat")
+    wait_until(lambda: told.read_text().split()[2] == "T", "it has stopped by itself", 20)
+    wait_until(
+        lambda: sum(name.stat().st_size for name in got if name.exists()) > 200 << 10,
+        "what it has described so far is sent",
+        5,
+    )
+    check_equal(told.read_text().split()[2], "T", "its state then")
+    process.send_signal(signal.SIGCONT)
+    for name, client in zip(got, clients):
+        client.succeed(60)
+        check_equal(sum_file(name), sum_stream(MIB), f"SHA-256 of {name.name}")
     lab.check_no_tcp()
 
 
