@@ -57,6 +57,33 @@ static int open_beneath(const char *path)
     return (int)syscall(SYS_openat2, root_fd, *path == '\0' ? "." : path, &how, sizeof how);
 }
 
+/*
+ * The file of an answer under way, which the events of one batch share, most of them being of one
+ * download. It is closed behind the batch: nothing is kept.
+ */
+static struct {
+    int file; /* -1: none */
+    char path[WEB_PATH_MAX_BYTES];
+} shared = {.file = -1};
+
+static void let_go(void)
+{
+    if (shared.file >= 0)
+        close(shared.file);
+    shared.file = -1;
+}
+
+/* As open_beneath(); not the caller's to close. */
+static int open_shared(const char *path)
+{
+    if (shared.file >= 0 && strcmp(path, shared.path) == 0)
+        return shared.file;
+    let_go();
+    shared.file = open_beneath(path);
+    strcpy(shared.path, path);
+    return shared.file;
+}
+
 static int64_t mtime_of(const struct stat *st)
 {
     return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
@@ -117,9 +144,8 @@ static void write_text(struct web_text *t, unsigned status)
  */
 static bool describe_file(int fd, msk_t msk, const struct answer *a, int file)
 {
-    int mine = file < 0 ? open_beneath(a->path) : -1;
     if (file < 0)
-        file = mine;
+        file = open_shared(a->path);
     if (file < 0)
         return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EINTR;
     bool good;
@@ -135,10 +161,7 @@ static bool describe_file(int fd, msk_t msk, const struct answer *a, int file)
         free(text.at);
     }
     /* Asked after reading: what was read before a change is right, what was read after is not. */
-    good = good && is_same(a, file);
-    if (mine >= 0)
-        close(mine);
-    return good;
+    return good && is_same(a, file);
 }
 
 /* Describes an answer, from its first byte to its end. False: see describe_file(). */
@@ -358,7 +381,7 @@ static const char help[] = "usage: httpd --root DIR --port N [OPTION]...\n"
 
 int main(int argc, char **argv)
 {
-    struct serve s = {.program = "httpd", .help = help};
+    struct serve s = {.program = "httpd", .help = help, .rest = let_go};
     const char *root = NULL;
     serve_options(&s, argc, argv, (struct serve_own[]){{'r', "root", &root}, {0}}, 0);
     if (root == NULL)

@@ -121,6 +121,8 @@ bool serve_events(const struct serve *s, int fd, serve_handler *handle)
     int n = msk_events(fd, events, EVENTS_MAX);
     for (int i = 0; i < n; i++)
         handle(fd, &events[i]);
+    if (n >= 0 && s->rest != NULL)
+        s->rest();
     if (n >= 0)
         return true;
     fprintf(stderr, "%s: %s\n", s->program, strerror(errno));

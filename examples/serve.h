@@ -8,11 +8,12 @@
 #include <stdint.h>
 #include <trickles/minisocket.h>
 
-/* A program, and where it serves: zero all but the first two. */
+/* A program, and where it serves: zero what has no other value. */
 struct serve {
     const char *program; /* for messages */
     const char *help;
     uint16_t port;
+    void (*rest)(void); /* after each batch of events; may be NULL */
     struct msk_options options;
 };
 

@@ -84,6 +84,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 static void tear_down(void)
 {
+    let_go();
     close(root_fd);
     folder[strlen(folder) - strlen("/root")] = '\0';
     nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
@@ -471,6 +472,7 @@ static void change_under(const char *how)
         f->window = 2000;
         fake_say(f, "GET /v HTTP/1.1\r\nHost: h\r\n\r\n");
         fake_run_to(f, handle, 3000, STEPS);
+        let_go(); /* the batch is over */
         char path[100], other[100];
         snprintf(path, sizeof path, "%s/v", folder);
         snprintf(other, sizeof other, "%s/w", folder);
@@ -502,6 +504,29 @@ START_TEST(a_file_that_changes_ends_the_download)
     change_under("replaced");
     change_under("cut");
     change_under("removed");
+}
+END_TEST
+
+/* Which the events of one batch share: to its end they have what they began with. */
+START_TEST(a_file_is_open_for_a_batch)
+{
+    for (uint64_t seed = 1; seed <= rounds_of(SEEDS); seed++) {
+        struct fake *f = fake_new(seed, false);
+        write_file("v", big, BIG);
+        f->window = 2000;
+        fake_say(f, "GET /v HTTP/1.1\r\nHost: h\r\n\r\n");
+        fake_run_to(f, handle, 3000, STEPS);
+        ck_assert_int_eq(unlinkat(root_fd, "v", 0), 0);
+        fake_run_to(f, handle, 20000, STEPS);
+        ck_assert(!f->reset);
+        let_go();
+        fake_run(f, handle, STEPS);
+        ck_assert(f->reset);
+        const uint8_t *body = memmem(f->down, f->down_len, "\r\n\r\n", 4);
+        ck_assert_ptr_nonnull(body);
+        ck_assert_mem_eq(body + 4, big, f->down_len - (size_t)(body + 4 - f->down));
+        fake_free(f);
+    }
 }
 END_TEST
 
@@ -559,6 +584,7 @@ int main(void)
     tcase_add_loop_test(one, pipelined_by_one_server, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, a_client_that_hangs_up_sees_the_end);
     tcase_add_test(one, a_file_that_changes_ends_the_download);
+    tcase_add_test(one, a_file_is_open_for_a_batch);
     tcase_add_test(one, a_file_that_changed_afterwards_is_nobodys_business);
     tcase_add_test(one, a_continuation_of_another_layout_is_reset);
     suite_add_tcase(suite, one);
