@@ -1,11 +1,11 @@
 #!/bin/sh
 # budget: 1800
-# Every fuzz target tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60), from the seeds that it makes and its corpus
+# Every fuzz target tests/fuzz/fuzz_*.c for FUZZ_SECONDS (45), from the seeds that it makes and its corpus
 # tests/fuzz/corpus/<name>, as many at once as there are processors. A finding is left in build/fuzz/found.
 set -eu
 cd "$SRC"
 . tools/build.sh
-seconds=${FUZZ_SECONDS:-60}
+seconds=${FUZZ_SECONDS:-45}
 set -- tests/fuzz/fuzz_*.c
 if [ ! -e "$1" ]; then
     echo "there are no fuzz targets in this tree"
