@@ -35,7 +35,7 @@ struct trk_dials {
     struct trk_dialled setups; /* only its links are used */
     unsigned n_setups;
     struct trk_map cids;
-    struct trk_memo memo;
+    struct trk_memo memo, speakers;
     unsigned count;
     unsigned next_port;
     struct trk_dialled *last; /* whose packet came last: trains are of one connection */
@@ -49,6 +49,11 @@ static uint64_t now_ns(const struct trk_dialled *c)
 struct trk_memo *trk_dials_memo(struct trk_dials *s)
 {
     return &s->memo;
+}
+
+struct trk_memo *trk_dials_speakers(struct trk_dials *s)
+{
+    return &s->speakers;
 }
 
 int trk_dials_enter(struct trk_dialled *c)
@@ -564,6 +569,7 @@ struct trk_dials *trk_dials_new(struct trk_daemon *d, int listen_fd)
     s->resume.fire = resume_accepting;
     s->next_port = (unsigned)(trk_daemon_random(d) % EPHEMERAL_COUNT);
     s->memo.seed = trk_daemon_random(d);
+    s->speakers.seed = trk_daemon_random(d);
     trk_map_init(&s->cids, d->seed, &d->mem);
     if (trk_loop_watch(d->loop, &s->watch, listen_fd, EPOLLIN, accept_ready) != 0) {
         free(s);

@@ -57,7 +57,8 @@ struct trk_dialled {
     uint64_t orphan_ns;
 
     int tcp_fd; /* bound by the application, or being connected; -1: none */
-    bool tcp_trying;
+    bool tcp_trying; /* or refused, tcp_error */
+    int tcp_error;   /* TCP was refused, but a busy Trickles server may answer yet; 0: no */
     struct trk_watch tcp_watch;
     const char *why; /* not Trickles; static; NULL: it is */
     struct trk_relay relay;
@@ -101,6 +102,8 @@ void trk_dial_race_stop(struct trk_dialled *c);
 
 /* The services of dial.c that dial_race.c uses. */
 struct trk_memo *trk_dials_memo(struct trk_dials *dials);
+/* UDP ports that have opened connections lately. */
+struct trk_memo *trk_dials_speakers(struct trk_dials *dials);
 /* Enters c by its cid. -ENOMEM. */
 int trk_dials_enter(struct trk_dialled *c) __attribute__((warn_unused_result));
 void trk_dials_leave(struct trk_dialled *c);

@@ -19,6 +19,12 @@ static const char why_busy[] = "peer is busy";
 static const char why_rule[] = "rule";
 static const char why_port[] = "service below 1024 needs a privileged port";
 
+enum {
+    SPEAKS_SECONDS = 600, /* for so long a peer that has opened a connection is expected to answer */
+    BUSY_SECONDS = 5,     /* after so long it is believed that it does not */
+};
+#define SECOND_NS UINT64_C(1000000000)
+
 static uint64_t now_ns(const struct trk_dialled *c)
 {
     return trk_loop_now_ns(c->d->loop);
@@ -32,7 +38,33 @@ static void remember(struct trk_dialled *c)
     if (c->why == why_icmp)
         trk_sockaddr_set_port(&at, 0);
     trk_memo_put(trk_dials_memo(c->d->dials), &at, c->why,
-                 now_ns(c) + c->d->conf.refusal_seconds * UINT64_C(1000000000));
+                 now_ns(c) + c->d->conf.refusal_seconds * SECOND_NS);
+}
+
+static uint64_t busy_end_ns(const struct trk_dialled *c)
+{
+    return c->since_ns + BUSY_SECONDS * SECOND_NS;
+}
+
+/* For how long `at` is expected to answer; 0: no more. */
+static void expect_speaker(struct trk_dialled *c, const union trk_sockaddr *at, uint64_t seconds)
+{
+    trk_memo_put(trk_dials_speakers(c->d->dials), at, "speaks", now_ns(c) + seconds * SECOND_NS);
+}
+
+/*
+ * TCP is refused, but a port that spoke Trickles a while ago has not refused that: a server that serves itself, and has
+ * something else to do just now. The kernel would have taken its TCP connections meanwhile.
+ */
+static bool may_be_busy(const struct trk_dialled *c, int err)
+{
+    if (err != ECONNREFUSED || c->client == NULL || now_ns(c) >= busy_end_ns(c))
+        return false;
+    for (unsigned i = 0; i < c->n_peers; i++)
+        if (c->peer[i].refused == NULL &&
+            trk_memo_get(trk_dials_speakers(c->d->dials), &c->peer[i].at, now_ns(c)) != NULL)
+            return true;
+    return false;
 }
 
 static void stop_trickles(struct trk_dialled *c)
@@ -63,6 +95,11 @@ void trk_dial_race_stop(struct trk_dialled *c)
 
 static void tcp_settled(struct trk_dialled *c, int err)
 {
+    if (may_be_busy(c, err)) {
+        c->tcp_error = err;
+        trk_loop_later(c->d->loop, &c->task); /* there is another deadline */
+        return;
+    }
     c->tcp_trying = false;
     if (err != 0) { /* Trickles had no answer so far, and TCP's verdict is the application's errno */
         trk_dial_fail(c, err);
@@ -150,7 +187,10 @@ static void give_up_trickles(struct trk_dialled *c, const char *why)
 {
     c->why = why;
     stop_trickles(c);
-    try_tcp(c);
+    if (c->tcp_error != 0)
+        trk_dial_fail(c, c->tcp_error);
+    else
+        try_tcp(c);
 }
 
 void trk_dial_race_refused(struct trk_dialled *c, const union trk_sockaddr *at, const char *why)
@@ -161,11 +201,12 @@ void trk_dial_race_refused(struct trk_dialled *c, const union trk_sockaddr *at, 
             c->peer[i].refused = why != NULL ? why : why_icmp;
         hope |= c->peer[i].refused == NULL;
     }
+    hope &= c->tcp_error == 0 || may_be_busy(c, c->tcp_error);
     if (hope || c->client == NULL)
         return;
     why = why_icmp;
     for (unsigned i = 0; i < c->n_peers; i++)
-        if (c->peer[i].refused != why_icmp)
+        if (c->peer[i].refused != NULL && c->peer[i].refused != why_icmp)
             why = c->peer[i].refused;
     give_up_trickles(c, why);
 }
@@ -200,6 +241,7 @@ void trk_dial_race_packet(struct trk_dialled *c, const union trk_sockaddr *from,
     if (trk_client_state(c->client) != TRK_CLIENT_OPEN)
         return;
     c->path.remote = *from;
+    expect_speaker(c, from, SPEAKS_SECONDS);
     stop_tcp(c);
     c->got_packets = true;
     trk_dial_up(c);
@@ -209,6 +251,8 @@ uint64_t trk_dial_race_deadline(const struct trk_dialled *c)
 {
     uint64_t at = c->client != NULL ? trk_client_deadline(c->client) : TRK_NEVER_NS;
     uint64_t tcp_ns = c->since_ns + c->d->conf.tcp_after_ms * UINT64_C(1000000);
+    if (c->tcp_error != 0)
+        return busy_end_ns(c) < at ? busy_end_ns(c) : at;
     return !c->tcp_trying && tcp_ns < at ? tcp_ns : at;
 }
 
@@ -216,7 +260,10 @@ void trk_dial_race_run(struct trk_dialled *c)
 {
     if (c->client != NULL && now_ns(c) >= trk_client_deadline(c->client))
         trk_client_expire(c->client, now_ns(c));
-    if (c->client != NULL && trk_client_state(c->client) == TRK_CLIENT_FAILED)
+    bool late = c->tcp_error != 0 && now_ns(c) >= busy_end_ns(c);
+    for (unsigned i = 0; late && i < c->n_peers; i++)
+        expect_speaker(c, &c->peer[i].at, 0);
+    if (c->client != NULL && (late || trk_client_state(c->client) == TRK_CLIENT_FAILED))
         give_up_trickles(c, why_timeout);
     else if (now_ns(c) >= c->since_ns + c->d->conf.tcp_after_ms * UINT64_C(1000000))
         try_tcp(c);

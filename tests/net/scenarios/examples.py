@@ -2,6 +2,7 @@
 process, and through trickled."""
 
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -73,6 +74,35 @@ def httpd_serves(lab: Lab, backend: str) -> None:
     listing = curl(lab.client, web.url()).succeed(20)
     check('href="./200m"' in listing, f"the listing is wrong: {listing}")
     check_equal(curl(lab.client, *status, web.url("none")).wait(20), 22, "curl's exit status (404)")
+
+
+@scenario("trk")
+def httpd_busy(lab: Lab) -> None:
+    """an embedded server does something else for a while: a client that comes meanwhile waits for it,
+    for five seconds at most; where it is gone, or was never heard of, clients are refused at once"""
+    lab.join(daemons="client")
+    web = httpd(lab, "embedded").start()
+    (lab.work / "www/file").write_text("content")
+
+    def refused(least_s: float, most_s: float) -> None:
+        start = time.monotonic()
+        check_equal(curl(lab.client, web.url("file")).wait(20), 7, "curl's exit status: refused")
+        check(least_s < time.monotonic() - start < most_s, "refused at the wrong time")
+
+    web.programs[0].process.send_signal(signal.SIGSTOP)
+    refused(0.25, 3)
+    web.programs[0].process.send_signal(signal.SIGCONT)
+    check_equal(curl(lab.client, web.url("file")).succeed(20), "content", "the answer")
+    web.programs[0].process.send_signal(signal.SIGSTOP)
+    client = curl(lab.client, web.url("file"))
+    time.sleep(1)  # more than TCP's refusal takes
+    web.programs[0].process.send_signal(signal.SIGCONT)
+    check_equal(client.succeed(20), "content", "the answer")
+    web.programs[0].process.send_signal(signal.SIGSTOP)
+    refused(4, 8)
+    refused(0.25, 3)  # that it did not answer is known now
+    web.kill()
+    refused(0, 2)
 
 
 @each_backend()
