@@ -21,6 +21,7 @@ enum {
     LAYOUT = 2, /* of `struct mark` and of what follows from it */
     TEXT_MAX_BYTES = 200,
     HEAD_MAX_BYTES = 1024,
+    SHARED_MAX = 64,
 };
 
 /* The continuation: the piece that begins where it stands, and what all pieces depend on. */
@@ -83,21 +84,62 @@ static void send_head(int fd, msk_t msk, const struct mark *m)
     send_text(fd, msk, &t);
 }
 
-/* Sends the piece, and takes its part of the sum. */
-static void send_piece(int fd, msk_t msk, struct mark *m, const struct caption *c)
-{
+/*
+ * Strips that the events of one batch share: most are of one download, and present the same
+ * continuation until a later one has reached the client. They are freed behind the batch: nothing
+ * is kept.
+ */
+static struct strip {
+    struct mark mark; /* before it */
+    uint32_t sum;     /* behind it */
     size_t len;
-    uint8_t *part;
+    uint8_t *bytes;
+} shared[SHARED_MAX];
+static unsigned n_shared;
+
+static void let_go(void)
+{
+    while (n_shared > 0)
+        free(shared[--n_shared].bytes);
+}
+
+/* c is drawn at its first use. */
+static const struct strip *make_strip(const struct mark *m, struct caption *c)
+{
+    for (unsigned i = 0; i < n_shared; i++) {
+        const struct mark *is = &shared[i].mark;
+        if (is->id == m->id && is->piece == m->piece && is->sum == m->sum &&
+            strcmp(is->text, m->text) == 0)
+            return &shared[i];
+    }
+    if (n_shared == SHARED_MAX)
+        let_go();
+    if (c->cover == NULL)
+        caption_draw(c, m->text, picture.width / 24 + 8);
+    struct strip *s = &shared[n_shared++];
+    *s = (struct strip){.mark = *m, .sum = m->sum};
+    s->bytes = picture_strip(&picture, m->piece - 1, c, &s->sum, &s->len);
+    return s;
+}
+
+/* Sends the piece, and takes its part of the sum. */
+static void send_piece(int fd, msk_t msk, struct mark *m, struct caption *c)
+{
+    bool last = m->piece + 1 == pieces(m);
     if (m->piece == 0)
         send_head(fd, msk, m);
     if (m->head_only || m->status != 200)
         return;
-    if (m->piece == 0)
-        part = picture_header(&picture, &len);
-    else
-        part = picture_strip(&picture, m->piece - 1, c, &m->sum, &len);
-    send_part(fd, msk, m, part, len, m->piece + 1 == pieces(m));
-    free(part);
+    if (m->piece == 0) {
+        size_t len;
+        uint8_t *header = picture_header(&picture, &len);
+        send_part(fd, msk, m, header, len, last);
+        free(header);
+    } else {
+        const struct strip *s = make_strip(m, c);
+        send_part(fd, msk, m, s->bytes, s->len, last);
+        m->sum = s->sum;
+    }
 }
 
 static void set(int fd, msk_t msk, const struct mark *m)
@@ -109,11 +151,8 @@ static void set(int fd, msk_t msk, const struct mark *m)
 static void go_on(int fd, msk_t msk, struct mark m)
 {
     struct caption caption = {0};
-    unsigned height = picture.width / 24 + 8;
     set(fd, msk, &m);
     while (m.piece < pieces(&m) && msk_wanted(fd, msk) > 0) {
-        if (m.piece > 0 && caption.cover == NULL)
-            caption_draw(&caption, m.text, height);
         send_piece(fd, msk, &m, &caption);
         m.piece++;
         set(fd, msk, &m);
@@ -217,7 +256,7 @@ static const char help[] = "usage: watermark --image FILE --port N [OPTION]...\n
 
 int main(int argc, char **argv)
 {
-    struct serve s = {.program = "watermark", .help = help};
+    struct serve s = {.program = "watermark", .help = help, .rest = let_go};
     const char *image = NULL, *font = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf";
     const struct serve_own own[] = {{'i', "image", &image}, {'f', "font", &font}, {0}};
     serve_options(&s, argc, argv, own, 0);
