@@ -46,6 +46,11 @@ static uint64_t busy_end_ns(const struct trk_dialled *c)
     return c->since_ns + BUSY_SECONDS * SECOND_NS;
 }
 
+static bool is_speaker(struct trk_dialled *c, const union trk_sockaddr *at)
+{
+    return trk_memo_get(trk_dials_speakers(c->d->dials), at, now_ns(c)) != NULL;
+}
+
 /* For how long `at` is expected to answer; 0: no more. */
 static void expect_speaker(struct trk_dialled *c, const union trk_sockaddr *at, uint64_t seconds)
 {
@@ -56,13 +61,12 @@ static void expect_speaker(struct trk_dialled *c, const union trk_sockaddr *at, 
  * TCP is refused, but a port that spoke Trickles a while ago has not refused that: a server that serves itself, and has
  * something else to do just now. The kernel would have taken its TCP connections meanwhile.
  */
-static bool may_be_busy(const struct trk_dialled *c, int err)
+static bool may_be_busy(struct trk_dialled *c, int err)
 {
     if (err != ECONNREFUSED || c->client == NULL || now_ns(c) >= busy_end_ns(c))
         return false;
     for (unsigned i = 0; i < c->n_peers; i++)
-        if (c->peer[i].refused == NULL &&
-            trk_memo_get(trk_dials_speakers(c->d->dials), &c->peer[i].at, now_ns(c)) != NULL)
+        if (c->peer[i].refused == NULL && is_speaker(c, &c->peer[i].at))
             return true;
     return false;
 }
@@ -262,7 +266,8 @@ void trk_dial_race_run(struct trk_dialled *c)
         trk_client_expire(c->client, now_ns(c));
     bool late = c->tcp_error != 0 && now_ns(c) >= busy_end_ns(c);
     for (unsigned i = 0; late && i < c->n_peers; i++)
-        expect_speaker(c, &c->peer[i].at, 0);
+        if (is_speaker(c, &c->peer[i].at))
+            expect_speaker(c, &c->peer[i].at, 0);
     if (c->client != NULL && (late || trk_client_state(c->client) == TRK_CLIENT_FAILED))
         give_up_trickles(c, why_timeout);
     else if (now_ns(c) >= c->since_ns + c->d->conf.tcp_after_ms * UINT64_C(1000000))

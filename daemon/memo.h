@@ -1,6 +1,7 @@
 /*
  * memo.h: what is known of peers, remembered for a while: those that have no Trickles (refusal-seconds), so that
- * connecting to them does not cost a wait each time; in another table those that have it. A fixed table: a newer entry may push out an older one, which costs one try. Pure.
+ * connecting to them does not cost a wait each time; in another table those that have it. A fixed table: a newer entry
+ * may push out an older one, which costs one try. Pure.
  */
 #ifndef TRK_DAEMON_MEMO_H
 #define TRK_DAEMON_MEMO_H

@@ -14,7 +14,7 @@ enum {
     STRIDE_BYTES = SLOT_BYTES + 1536,
     SLOTS_MAX = 64,
     CONTROL_BYTES =
-        192,            /* pktinfo of both families, TOS, TCLASS, GRO: 160 with headers */
+        192,            /* pktinfo of both families, TOS, TCLASS, GRO: 144 with headers */
     QUOTE_BYTES = 1024, /* of an ICMP error: routers quote 548 or less, rarely up to 1232 */
     ERRORS_PER_CALL = 64, /* a flood of ICMP must not starve packets */
 };

@@ -15,7 +15,11 @@
 
 struct msk_back;
 
-enum { MSK_EXTRACT_MAX = 256 }; /* events in one call of msk_extract_events() */
+enum {
+    MSK_EXTRACT_MAX = 256, /* events in one call of msk_extract_events() */
+    /* Answers of a batch leave in parts of about this size: what is in the cache now is sent now. */
+    MSK_PART_BYTES = 256 << 10,
+};
 
 /* A continuation set by the handler, held until the answer leaves. */
 struct msk_set {

@@ -34,8 +34,6 @@ enum {
     MSK_ROOM_BYTES = 1 << 20, /* of answers, made at once; one answer has at most 132 packets */
     MSK_ROOMS_MAX = 64,
     MSK_ROOMS_READY = 2,      /* there from the start */
-    MSK_FLUSH_BYTES = 256 << 10, /* answers of a batch leave in parts of about this size: what is
-                                    in the cache now is sent now */
     MSK_RECV_SLOTS = 16,
 };
 

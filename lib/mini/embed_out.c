@@ -218,7 +218,7 @@ int msk_embed_answer(struct msk_back *b, struct msk_job *job, bool keep)
         msk_embed_leave_room(e, j);
         msk_embed_done(e, j);
     }
-    if (e->queued_bytes >= MSK_FLUSH_BYTES)
+    if (e->queued_bytes >= MSK_PART_BYTES)
         msk_embed_flush(b);
     return rc == TRK_E_INVAL ? -EINVAL : 0;
 }

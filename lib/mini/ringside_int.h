@@ -26,9 +26,6 @@ enum {
     MSK_RINGSIDE_RETRY_MAX_MS = 500, /* as a client asks again (AWAY) */
     MSK_RINGSIDE_STALL_MS =
         5000, /* a daemon that takes no answers for so long is as good as gone */
-    /* Of answers that the daemon is told of in mid-batch: it sends them while the rest is described,
-     * and finds them in the processor's cache. */
-    MSK_RINGSIDE_TELL_BYTES = 256 << 10,
 };
 
 struct msk_ringside_job {

@@ -111,14 +111,15 @@ static uint8_t *reserve(struct msk_ringside *r, uint32_t len)
     return out;
 }
 
-/* Writes a record where room for it was reserved. */
+/* Writes a record where room for it was reserved. The daemon is told in mid-batch too: it sends while the rest is
+ * described. */
 static void publish(struct msk_ringside *r, const struct trk_rec_answer *rec, uint8_t *out)
 {
     uint32_t len = (uint32_t)trk_rec_answer_bytes(rec);
     trk_rec_answer_write(rec, out);
     trk_ring_commit(&r->up, TRK_REC_ANSWER, len);
     r->untold_bytes += len;
-    if (r->untold_bytes >= MSK_RINGSIDE_TELL_BYTES)
+    if (r->untold_bytes >= MSK_PART_BYTES)
         wake_daemon(r);
 }
 

@@ -265,6 +265,38 @@ START_TEST(what_cannot_be_served)
 }
 END_TEST
 
+/* A batch that asks for the same twice has it made once; however much it asks for, it holds so much. */
+START_TEST(strips_are_made_once_for_a_batch_and_bounded)
+{
+    uint8_t *image[SHARED_MAX];
+    size_t len[SHARED_MAX], again_len;
+    unsigned strips = picture_strips(&picture), texts = SHARED_MAX / strips + 2;
+    let_go();
+    free(fetch("/?text=0", &again_len));
+    ck_assert_uint_eq(n_shared, strips);
+    free(fetch("/?text=0", &again_len));
+    ck_assert_uint_eq(n_shared, strips);
+    for (unsigned round = 0; round < 2; round++) /* the table is full in between */
+        for (unsigned i = 0; i < texts; i++) {
+            char target[40];
+            snprintf(target, sizeof target, "/?text=%u", i);
+            uint8_t *got = fetch(target, &again_len);
+            ck_assert_uint_le(n_shared, SHARED_MAX);
+            if (round == 0) {
+                image[i] = got;
+                len[i] = again_len;
+                continue;
+            }
+            ck_assert_uint_eq(again_len, len[i]);
+            ck_assert_mem_eq(got, image[i], again_len);
+            free(got);
+            free(image[i]);
+        }
+    let_go();
+    ck_assert_uint_eq(n_shared, 0);
+}
+END_TEST
+
 START_TEST(another_picture_is_never_mixed_in)
 {
     struct fake *f = fake_new(1, false);
@@ -287,6 +319,7 @@ static TCase *pictures(const char *format, void (*make)(void))
     tcase_add_loop_test(one, servers_without_a_memory_make_the_same_bytes, 0, (int)rounds_of(SEEDS));
     tcase_add_test(one, http_1_0_reads_until_the_end);
     tcase_add_test(one, what_cannot_be_served);
+    tcase_add_test(one, strips_are_made_once_for_a_batch_and_bounded);
     tcase_add_test(one, another_picture_is_never_mixed_in);
     return one;
 }

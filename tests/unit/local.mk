@@ -30,9 +30,16 @@ TESTS += %D%/test_keyring
 # test_udp
 check_PROGRAMS += %D%/test_udp
 TESTS += %D%/test_udp
-%C%_test_udp_SOURCES = %D%/test_udp.c
+%C%_test_udp_SOURCES = %D%/test_udp.c %D%/udp_pair.h
 %C%_test_udp_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 %C%_test_udp_LDADD = lib/io/libio.la $(CHECK_LIBS)
+
+# test_udp_tx
+check_PROGRAMS += %D%/test_udp_tx
+TESTS += %D%/test_udp_tx
+%C%_test_udp_tx_SOURCES = %D%/test_udp_tx.c %D%/udp_pair.h
+%C%_test_udp_tx_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+%C%_test_udp_tx_LDADD = lib/io/libio.la $(CHECK_LIBS)
 
 # test_pcap
 check_PROGRAMS += %D%/test_pcap
